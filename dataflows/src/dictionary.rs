@@ -1,0 +1,112 @@
+//! Names to dense ids on one worker, with forgetting.
+//!
+//! A key's identity everywhere is the 128-bit xxh3 of its name; a dense id is only this worker's shorthand, so that folding
+//! is an array access. The table hashes with the low half of the same xxh3: a name is hashed once. An id is reused after
+//! [`Dictionary::forget`], which bounds the memory by the keys in use.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The identity of a name on all workers.
+pub fn identity(name: &[u8]) -> u128 {
+    xxh3_128(name)
+}
+
+/// One name space.
+#[derive(Default)]
+pub struct Dictionary {
+    table: HashTable<u32>,
+    names: Vec<Box<str>>,
+    keys: Vec<u128>,
+    used: Vec<u64>,
+    free: Vec<u32>,
+}
+
+impl Dictionary {
+    /// The id of `name`, given to it now if it is new. `now` is the number of the block that uses it.
+    #[inline]
+    pub fn intern(&mut self, name: &str, now: u64) -> u32 {
+        let key = identity(name.as_bytes());
+        let keys = &self.keys;
+        if let Some(&id) = self.table.find(key as u64, |&id| keys[id as usize] == key) {
+            self.used[id as usize] = now;
+            return id;
+        }
+        self.insert(name, key, now)
+    }
+
+    #[cold]
+    fn insert(&mut self, name: &str, key: u128, now: u64) -> u32 {
+        let id = match self.free.pop() {
+            Some(id) => {
+                (self.names[id as usize], self.keys[id as usize], self.used[id as usize]) = (name.into(), key, now);
+                id
+            }
+            None => {
+                self.names.push(name.into());
+                self.keys.push(key);
+                self.used.push(now);
+                self.names.len() as u32 - 1
+            }
+        };
+        let keys = &self.keys;
+        self.table.insert_unique(key as u64, id, |&id| keys[id as usize] as u64);
+        id
+    }
+
+    /// The name of an id in use.
+    #[inline]
+    pub fn name(&self, id: u32) -> &str {
+        &self.names[id as usize]
+    }
+
+    /// The identity of an id in use.
+    #[inline]
+    pub fn key(&self, id: u32) -> u128 {
+        self.keys[id as usize]
+    }
+
+    /// Ids lie in `0..bound()`.
+    pub fn bound(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Names held.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether no name is held.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Forgets the names that no block since `before` has used and that `held` does not claim; calls `gone` for each id.
+    pub fn forget(&mut self, before: u64, held: impl Fn(u32) -> bool, mut gone: impl FnMut(u32)) {
+        let (used, names, free) = (&self.used, &mut self.names, &mut self.free);
+        self.table.retain(|&mut id| {
+            let keep = used[id as usize] >= before || held(id);
+            if !keep {
+                names[id as usize] = Box::default();
+                free.push(id);
+                gone(id);
+            }
+            keep
+        });
+        // The order of a hash table must not decide which id is next.
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+/// The name spaces of one worker.
+#[derive(Default)]
+pub struct Dictionaries {
+    /// Sellers.
+    pub sellers: Dictionary,
+    /// Categories.
+    pub categories: Dictionary,
+    /// Products.
+    pub products: Dictionary,
+    /// Number of the block being decoded; ids are stamped with it.
+    pub block: u64,
+}

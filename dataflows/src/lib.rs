@@ -1,0 +1,19 @@
+//! The pure core of Vitrine: bytes and times in, rows out. No I/O, no wall clock, no environment.
+//!
+//! Modules in the order in which data flows through them:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`plan`] | what is computed: ticks, windows, features, gates, event rules |
+//! | [`time`] | the timestamp of the dataflow: (event tick, system tick) |
+//! | [`sale`] | one validated sale, flat |
+//! | [`schema`] | how foreign records map onto the contract's fields |
+//! | [`dictionary`] | names to dense ids, with forgetting |
+//! | [`decode`], [`validate`] | bytes to sales and rejects |
+//! | [`clock`] | epochs, bindings, watermark |
+
+pub mod dictionary;
+pub mod plan;
+pub mod row;
+pub mod sale;
+pub mod schema;

@@ -1,0 +1,1 @@
+//! Measurements of Vitrine: the hand-written loop that everything is compared with.

@@ -1,0 +1,1 @@
+//! Vitrine: streams of sales in; exact windows, features and events out.

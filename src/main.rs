@@ -1,0 +1,2 @@
+//! The `vitrine` command.
+fn main() {}
