@@ -13,7 +13,11 @@
 //! | [`clock`] | epochs, bindings, watermark |
 
 pub mod dictionary;
+pub mod dictionary;
+pub mod edge;
 pub mod plan;
+pub mod release;
 pub mod row;
 pub mod sale;
 pub mod schema;
+pub mod time;

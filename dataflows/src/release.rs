@@ -1,0 +1,32 @@
+//! What the clock hands to the data dataflow: decoded records of one input, released in one epoch.
+
+use crate::sale::Decoded;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Records of one input that an epoch counts, on the worker that decoded them. Never crosses a worker boundary.
+#[derive(Debug, Default)]
+pub struct Released {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// The watermark tick before the epoch: what is at or before it is late. The open tick is `before + 1`.
+    pub before: u32,
+    /// Index of the input (a file, a partition).
+    pub input: u32,
+    /// The stamp under which the dictionaries interned the names of this block.
+    pub block: u64,
+    /// The records.
+    pub decoded: Decoded,
+}
+
+/// How all inputs ended: set on each worker before its source moves past `whole + 1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The watermark tick of the largest event time over all inputs: windows up to it are whole, later ones partial.
+    pub whole: u32,
+    /// The newest pane of any sale.
+    pub last: u32,
+}
+
+/// Shared by the clock and the operators of one worker.
+pub type SharedEnding = Rc<RefCell<Option<Ending>>>;
