@@ -12,12 +12,11 @@
 //! | [`decode`], [`validate`] | bytes to sales and rejects |
 //! | [`clock`] | epochs, bindings, watermark |
 
-pub mod dictionary;
-pub mod dictionary;
-pub mod edge;
 pub mod plan;
-pub mod release;
-pub mod row;
+pub mod time;
 pub mod sale;
 pub mod schema;
-pub mod time;
+pub mod dictionary;
+pub mod release;
+pub mod row;
+pub mod edge;
