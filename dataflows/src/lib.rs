@@ -17,6 +17,8 @@ pub mod time;
 pub mod sale;
 pub mod schema;
 pub mod dictionary;
+pub mod decode;
+pub mod validate;
 pub mod release;
 pub mod row;
 pub mod edge;
