@@ -20,3 +20,4 @@ pub mod dictionary;
 pub mod release;
 pub mod row;
 pub mod edge;
+pub mod clock;
