@@ -22,3 +22,4 @@ pub mod validate;
 pub mod release;
 pub mod row;
 pub mod edge;
+pub mod clock;
