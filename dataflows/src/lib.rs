@@ -19,4 +19,7 @@ pub mod schema;
 pub mod dictionary;
 pub mod release;
 pub mod row;
+pub mod feature;
+//pub mod detect;
+//pub mod cooldown;
 pub mod edge;
