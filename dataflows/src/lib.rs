@@ -21,5 +21,8 @@ pub mod decode;
 pub mod validate;
 pub mod release;
 pub mod row;
+pub mod feature;
+//pub mod detect;
+//pub mod cooldown;
 pub mod edge;
 pub mod clock;
