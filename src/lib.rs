@@ -4,5 +4,6 @@
 
 pub mod cli;
 pub mod settings;
+pub mod sink;
 pub mod console;
 pub mod telemetry;
