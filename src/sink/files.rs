@@ -209,7 +209,11 @@ mod tests {
         std::fs::write(dir.path().join("mine.txt"), "mine").unwrap();
         run(dir.path(), false).unwrap();
         let refusal = run(dir.path(), false).unwrap_err().to_string();
-        assert!(refusal.ends_with("holds the results of an earlier run (summary.json): name another --out, or overwrite them with --force"));
+        assert!(
+            refusal.ends_with(
+                "holds the results of an earlier run (summary.json): name another --out, or overwrite them with --force"
+            )
+        );
         run(dir.path(), true).unwrap();
         assert_eq!(names(dir.path()), ["events.ndjson", "mine.txt", "summary.json", "windows.ndjson"]);
     }
@@ -247,7 +251,11 @@ mod tests {
         let full = File::options().write(true).open("/dev/full").unwrap();
         files.0.lock().unwrap().outs[0].file = BufWriter::with_capacity(16, full);
         let refusal = files.tick(&rows(&"x".repeat(100), "")).unwrap_err();
-        assert!(refusal.ends_with("windows.ndjson.partial: No space left on device (os error 28); free some space or name another --out"));
+        assert!(
+            refusal.ends_with(
+                "windows.ndjson.partial: No space left on device (os error 28); free some space or name another --out"
+            )
+        );
         assert_eq!(names(dir.path()), ["events.ndjson.partial", "windows.ndjson.partial"]);
     }
 
