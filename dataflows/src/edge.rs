@@ -1,5 +1,7 @@
 //! What leaves the dataflow: the rows of one learned tick, in the order of the contract, on worker 0 of process 0.
 
+pub mod certificate;
+
 use crate::row::WindowRow;
 
 /// The tables, in the order in which the certificate takes them.

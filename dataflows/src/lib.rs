@@ -20,6 +20,6 @@ pub mod dictionary;
 pub mod release;
 pub mod row;
 pub mod feature;
-//pub mod detect;
-//pub mod cooldown;
+pub mod detect;
+pub mod cooldown;
 pub mod edge;
