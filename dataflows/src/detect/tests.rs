@@ -307,8 +307,11 @@ fn story() -> impl Strategy<Value = Story> {
     prop::collection::vec(prop::collection::vec(window, 3), 6..12)
 }
 
+/// What left, and what holds in the end for each (window end, kind).
+type Told = (Vec<(Table, Event)>, BTreeMap<(u32, Kind), bool>);
+
 /// Runs a story through one engine, going through a checkpoint wherever `reload` says so, saying all twice if `twice`.
-fn told(story: &Story, reload: &[bool], twice: bool) -> (Vec<(Table, Event)>, BTreeMap<(u32, Kind), bool>) {
+fn told(story: &Story, reload: &[bool], twice: bool) -> Told {
     let plan = plan_with(|spec| {
         spec.events.write_suppressed = true;
         spec.cooldown.reset = 120_000;
@@ -341,6 +344,8 @@ fn told(story: &Story, reload: &[bool], twice: bool) -> (Vec<(Table, Event)>, BT
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn those_who_were_told_know_the_truth(story in story()) {
         let (said, truth) = told(&story, &[false], false);
