@@ -62,9 +62,10 @@ pub fn reference_ends(plan: &Plan, window: usize, end: u32) -> Vec<u32> {
         Against::Slide => it.slide,
         Against::Size | Against::Mean(_) => it.size,
     };
-    let ends = (1..=against.windows()).map(|k| {
-        let end = end.checked_sub(distance.checked_mul(k)?)?;
-        (end >= it.size).then_some(end)
-    });
-    ends.collect::<Option<Vec<u32>>>().unwrap_or_default()
+    // The oldest decides: when it begins at or after tick zero, so do all of them.
+    let oldest = distance.checked_mul(against.windows()).and_then(|back| end.checked_sub(back));
+    if oldest.is_none_or(|oldest| oldest < it.size) {
+        return vec![];
+    }
+    (1..=against.windows()).map(|k| end - k * distance).collect()
 }
