@@ -1,5 +1,6 @@
 //! What leaves the dataflow: the rows of one learned tick, in the order of the contract, on worker 0 of process 0.
 
+pub mod certificate;
 pub mod collect;
 
 use crate::row::WindowRow;
