@@ -1,7 +1,7 @@
 //! Runs the clock's dataflows on some workers, with a consumer that shows when what was learned, and sleeps thrown in.
 
 use crate::by_hand::Case;
-use dataflows::clock::{self, Blocks, Context, Decode, Feed, Format, Input, Policy, Progress, RawBlock, Settings};
+use dataflows::clock::{self, Blocks, Context, Decode, Feed, Format, Input, Policy, Progress, Pull, Pulled, RawBlock, Settings};
 use dataflows::dictionary::Dictionaries;
 use dataflows::release::Released;
 use dataflows::sale::{Decoded, Fault, Op, Reject, Sale, Span};
@@ -16,6 +16,7 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::dataflow::{Scope, Stream};
+use timely::scheduling::SyncActivator;
 
 /// A small generator: tests choose its seed.
 pub struct Random(pub u64);
@@ -41,6 +42,8 @@ pub struct Shape {
     pub seed: u64,
     /// Chance of a nap in each operator, in parts per thousand.
     pub sleep: u64,
+    /// By input, as bits: whether it is read from front to end by one worker.
+    pub fronts: u64,
     /// Ask for a stop after so many blocks were read.
     pub stop: Option<u64>,
 }
@@ -67,10 +70,51 @@ impl Blocks for Memory {
     }
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String> {
         into.copy_from_slice(&self.bytes[at as usize..at as usize + into.len()]);
+        self.counted();
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn counted(&self) {
         if Some(self.reads.fetch_add(1, Ordering::Relaxed)) == self.stop_after {
             self.stop.store(true, Ordering::Relaxed);
         }
-        Ok(())
+    }
+}
+
+/// The same input, from front to end, in pieces of any length and with pauses.
+struct Trickle {
+    memory: Arc<Memory>,
+    at: usize,
+    random: Random,
+    wake: Option<SyncActivator>,
+}
+
+impl Pull for Trickle {
+    fn pull(&mut self, into: &mut Vec<u8>) -> Result<Pulled, String> {
+        let rest = &self.memory.bytes[self.at..];
+        match self.random.below(8) {
+            _ if rest.is_empty() => return Ok(Pulled::End),
+            0 => return Ok(Pulled::Later(Duration::from_micros(self.random.below(200)))),
+            1 => {
+                let wake = self.wake.clone().expect("set before the first pull");
+                std::thread::spawn(move || wake.activate().is_ok());
+                return Ok(Pulled::Woken);
+            }
+            _ => (),
+        }
+        let n = rest.len().min(self.random.below(300) as usize + 1);
+        into.extend_from_slice(&rest[..n]);
+        self.at += n;
+        self.memory.counted();
+        Ok(Pulled::Some)
+    }
+    fn consumed(&self) -> u64 {
+        self.at as u64
+    }
+    fn wake_by(&mut self, wake: SyncActivator) {
+        self.wake = Some(wake);
     }
 }
 
@@ -207,6 +251,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         policy: Policy::Files,
         epoch_bytes: case.block,
         ahead: 2,
+        delimiter: b',',
         max_drift: case.max_drift,
         max_jump: case.max_jump,
         stop,
@@ -217,11 +262,19 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         1 => CommunicationConfig::Thread,
         n => CommunicationConfig::Process(n),
     };
-    let (out, chance) = (text.clone(), (shape.seed, shape.sleep));
+    let (out, chance, fronts) = (text.clone(), (shape.seed, shape.sleep), shape.fronts);
     let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
         let context = Context::new(settings.plan.clone(), None);
-        let inputs = files.iter().map(|f| Input { format: Format::Json, feed: Feed::Blocks(f.clone()) }).collect();
+        let feed = |(i, file): (usize, &Arc<Memory>)| match (fronts >> i) & 1 {
+            0 => Feed::Blocks(file.clone()),
+            _ if i % worker.peers() != worker.index() => Feed::Other,
+            _ => {
+                let random = Random(chance.0 ^ 99);
+                Feed::Mine(Box::new(Trickle { memory: file.clone(), at: 0, random, wake: None }))
+            }
+        };
+        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x) }).collect();
         let out = out.clone();
         let mut running = clock::install(worker, &context, &settings, inputs, Box::new(Lines), |scope, context, released| {
             consume(scope, context, released, out, chance)
