@@ -12,7 +12,8 @@
 //! | [`blocks`] | plain files of lines, cut into blocks that any worker can read |
 //! | [`jump`] | one wild date must not move the watermark |
 //! | [`policy`] | from reports to bindings |
-//! | `reader`, `control`, `raw`, `bound`, `tally`, `run` | the operators around them |
+//! | `reader`, `raw`, `control`, `bound`, `tally`, `run` | the operators around them |
+//! | `front`, `intake` | inputs that are read from front to end |
 
 pub mod context;
 pub mod feed;
@@ -21,6 +22,8 @@ pub mod jump;
 pub mod policy;
 mod reader;
 mod raw;
+mod front;
+mod intake;
 mod control;
 mod bound;
 mod tally;
@@ -54,6 +57,8 @@ pub struct Settings {
     pub epoch_bytes: u64,
     /// How many blocks of each input a worker may read past what is bound; at least 1.
     pub ahead: u64,
+    /// The character between the fields of a CSV record.
+    pub delimiter: u8,
     /// An input whose largest date is more than this many milliseconds ahead of the least one sits out.
     pub max_drift: i64,
     /// A date this many milliseconds ahead of its input needs to be confirmed. See [`jump`].
@@ -93,6 +98,7 @@ struct State {
     raw: Raw,
     for_source: VecDeque<Binding>,
     for_reader: Vec<Order>,
+    for_pull: Vec<Order>,
     /// Reports of what the intake decoded.
     decoded: Vec<policy::Report>,
     /// The source has carried out the epochs before this one.
@@ -118,6 +124,7 @@ type Shared = Rc<RefCell<State>>;
 struct Wake {
     source: Option<Activator>,
     reader: Option<Activator>,
+    pull: Option<Activator>,
     clock: Option<Activator>,
     tally: Option<Activator>,
 }
@@ -134,6 +141,7 @@ impl Wake {
     fn all(&self) {
         Self::activate(&self.source);
         self.reader();
+        Self::activate(&self.pull);
     }
 }
 

@@ -141,6 +141,7 @@ fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared) {
         input.for_each(|_, orders| {
             for (_, order) in orders.drain(..) {
                 shared.for_reader.push(order.clone());
+                shared.for_pull.push(order.clone());
                 if let Order::Bind(binding) = order {
                     assert_eq!(binding.epoch, epochs, "one sender and one channel: bindings come in order");
                     epochs += 1;

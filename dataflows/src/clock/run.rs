@@ -4,7 +4,7 @@ use super::context::{Context, Counts};
 use super::feed::{Decode, Input};
 use super::reader::Decoding;
 use super::tally::Tally;
-use super::{Settings, Shared, State, Wake, bound, control, least_system_tick, raw::Raw, tally};
+use super::{Settings, Shared, State, Wake, bound, control, intake, least_system_tick, raw::Raw, tally};
 use crate::release::Released;
 use crate::time::Bi;
 use std::cell::RefCell;
@@ -44,6 +44,7 @@ where
         raw: Raw::new(inputs.len()),
         for_source: VecDeque::new(),
         for_reader: vec![],
+        for_pull: vec![],
         decoded: vec![],
         carried: 0,
         closed: false,
@@ -58,6 +59,7 @@ where
     });
     shared.borrow_mut().probe = Some(probe.clone());
     worker.dataflow_named::<u64, _, _>("Control", |scope| control::build(scope, settings, &shared, decoding.clone(), &inputs));
+    worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
     let tally = worker.dataflow_named::<u64, _, _>("Tally", |scope| tally::build(scope, context, &shared));
     Running { shared, probe, least: 0, ended: false, tally }
 }
