@@ -83,10 +83,8 @@ pub struct Batch {
 /// A row of a [`Batch`]. Rows leave in the order of (`end`, `offset`, name).
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct RowAt {
-    /// The end of its window, its `as_of`, or its input.
-    pub end: u32,
-    /// Its offset in the input, or 0.
-    pub offset: u64,
+    end: u32,
+    offset: u64,
     name: (u32, u32),
     line: (u32, u32),
     /// The line as the certificate takes it; empty when it is the line itself.
@@ -105,11 +103,11 @@ impl Batch {
         (from, self.text.len() as u32)
     }
 
-    /// Adds a row with its place in the order.
-    pub fn row(&mut self, place: RowAt, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds a row with its place in the order: the end of its window, its `as_of` or its input, and its offset.
+    pub fn row(&mut self, (end, offset): (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let name = self.append(|text| text.extend_from_slice(name.as_bytes()));
         let line = self.append(write);
-        self.rows.push(RowAt { name, line, ..place });
+        self.rows.push(RowAt { end, offset, name, line, certified: (0, 0) });
     }
 
     /// The certificate takes the last row in another form: without what names the engine or the source.

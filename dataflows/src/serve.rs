@@ -4,7 +4,7 @@
 //! keeps has a step at T. A correction moves steps; the rows of the steps that moved are said again, those of steps that are
 //! gone are taken back. Runs where the key's owner is, so that ids can be turned into names.
 
-use crate::edge::{Batch, RowAt, Table};
+use crate::edge::{Batch, Table};
 use crate::feature::{CategorySums, SellerSums, category, seller};
 use crate::group::{CategoryGroup, SellerGroup};
 use crate::pane::class::Names;
@@ -128,8 +128,7 @@ impl<R: Served> Rows<R> {
                 if truth != step.said {
                     let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
                     let name = &names.names[id as usize];
-                    let at = RowAt { end, ..RowAt::default() };
-                    batch.row(at, name, |text| R::write(name, place, truth.unwrap_or_default(), text));
+                    batch.row((end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
                     step.said = truth;
                     step.next += 1;
                 }

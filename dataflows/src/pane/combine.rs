@@ -3,7 +3,7 @@
 use super::delta::{AmountDelta, Delta, Lump};
 use super::fold::{Closed, Fold, Note};
 use super::tally::{CategoryTally, Count, SellerTally};
-use crate::edge::{Batch, RowAt, Table};
+use crate::edge::{Batch, Table};
 use crate::release::Released;
 use crate::site::Site;
 use crate::row::{DeadLetter, Disposition, json};
@@ -117,6 +117,6 @@ fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, e
     let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
     let source = site.setup.sources.get(block.input as usize).map_or("", String::as_str);
     let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
-    to.row(RowAt { end: block.input, offset, ..RowAt::default() }, "", |text| json::dead_letter(&letter, false, text));
+    to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
     to.certify(|text| json::dead_letter(&letter, true, text));
 }

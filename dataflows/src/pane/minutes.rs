@@ -80,10 +80,11 @@ impl Minutes {
             if from >= end + self.span {
                 continue;
             }
+            let number = self.number(end);
             let x = self.minutes.entry(end).or_default().entry(id).or_insert((0, 0));
             let old = i128::from(x.1);
             (x.0, x.1) = (x.0 + sales, x.1 + cents);
-            let c = change(id, from, self.number(end), sales, old, x.1.into());
+            let c = change(id, from, number, sales, old, x.1.into());
             give(c);
             // What has not left yet is told below.
             if end <= self.left {

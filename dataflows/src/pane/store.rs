@@ -64,7 +64,7 @@ pub(super) fn paces(plan: &Plan) -> Vec<(u32, u32)> {
 /// The store of a class of keys.
 pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, site: &Site) -> Stored<'s, V> {
     let scope = deltas.scope();
-    let (me, peers) = (scope.index(), scope.peers());
+    let peers = scope.peers();
     let plan = site.context.plan.clone();
     let names = Rc::new(RefCell::new(Names::default()));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
@@ -84,7 +84,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
     let (out, sums) = builder.new_output_connection::<Vec<(u32, Bi, V::Group)>, _>(back(features));
     let mut sums_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(out);
     let mut class = Class::<V>::new(&plan, kind, peers, names.clone());
-    let (site, built) = (site.clone(), names.clone());
+    let site = site.clone();
     builder.build(move |mut caps| {
         let n = plan.windows.len();
         let paces = paces(&plan);

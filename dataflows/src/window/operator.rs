@@ -2,7 +2,7 @@
 
 use super::assemble::{Assembly, Updates};
 use crate::detect::{At, Events, Judged, reference_ends};
-use crate::edge::{Batch, RowAt, Table};
+use crate::edge::{Batch, Table};
 use crate::group::Totals;
 use crate::pane::best::Candidate;
 use crate::pane::fold::Note;
@@ -138,7 +138,7 @@ impl Windows {
             let mut rows = vec![];
             let from = self.assemblies[i].learn(plan, s, updates, self.first, ending, &mut rows);
             for row in rows {
-                let place = RowAt { end: batches[0].rows.len() as u32, ..RowAt::default() };
+                let place = (batches[0].rows.len() as u32, 0);
                 batches[0].row(place, "", |text| json::window(plan, &row, text));
                 batches[0].windows.push(row);
             }
@@ -165,9 +165,9 @@ impl Windows {
         let origin = &self.site.setup.origin;
         self.events.window(&at, now.as_ref(), &judged, &mut |table, event| {
             let batch = if table == Table::Events { &mut batches[1] } else { &mut batches[2] };
-            let place = RowAt { end: batch.rows.len() as u32, ..RowAt::default() };
-            batch.row(place, "", |text| json::event(plan, origin, event, false, text));
-            batch.certify(|text| json::event(plan, origin, event, true, text));
+            let place = (batch.rows.len() as u32, 0);
+            batch.row(place, "", |text| json::event(plan, origin, &event, false, text));
+            batch.certify(|text| json::event(plan, origin, &event, true, text));
         });
     }
 }
