@@ -1,1 +1,3 @@
 //! End-to-end tests, through public doors only.
+
+mod oracle;
