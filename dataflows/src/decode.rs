@@ -29,6 +29,7 @@ use fallback::Unreadable;
 use mapping::Mapping;
 use memchr::memchr;
 use record::{RULED, Record, Slot};
+use scanner::Scanner;
 use std::collections::HashMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -76,6 +77,7 @@ pub struct Decoder {
     validator: Validator,
     /// For each CSV input the slot of each column, if anyone asks for it.
     headers: HashMap<u32, Arc<[Option<usize>]>>,
+    scanner: Scanner,
     slots: Vec<Slot>,
     scratch: String,
 }
@@ -88,6 +90,7 @@ impl Decoder {
         Decoder {
             validator: Validator::new(schema.clone()),
             headers: HashMap::new(),
+            scanner: Scanner::default(),
             slots: vec![Slot::default(); mapping.width],
             scratch: mapping.constants.clone(),
             mapping,
@@ -201,7 +204,7 @@ impl Decoder {
     #[inline]
     fn line(&mut self, line: &str, at: usize, fate: &mut Fate) {
         self.clear();
-        if !scanner::scan(&self.mapping, line, &mut self.slots) {
+        if !self.scanner.scan(&self.mapping, line, &mut self.slots) {
             self.clear();
             match fallback::parse(&self.mapping, line, &mut self.slots, &mut self.scratch) {
                 Ok(()) => {}
