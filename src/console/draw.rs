@@ -249,7 +249,7 @@ Casa Nova                        9,120.00       12   Eletrônicos               
 Loja Azul                        4,120.50      120
 
 EVENTS   1 sent, 8 held back before them
-10:00:30  60s/30s  Activity spike, +47.3 % against the window before, 23 sales, 2,847.50; 8 held back before…
+10:00:30  60s/30s  Activity spike, +47.3 % against the window before, 23 sales, 2,847.50; 8 held back before;…
 "
         );
     }
