@@ -3,6 +3,7 @@
 //! Rows and reports go to stdout, everything else to stderr. [`main`] takes the arguments and the environment, so that a
 //! test can give its own; only `src/main.rs` reads the real ones and ends the process.
 
+pub mod compute;
 pub mod completions;
 pub mod config;
 mod failure;
