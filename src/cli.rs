@@ -3,6 +3,7 @@
 //! Rows and reports go to stdout, everything else to stderr. [`main`] takes the arguments and the environment, so that a
 //! test can give its own; only `src/main.rs` reads the real ones and ends the process.
 
+pub mod compute;
 pub mod completions;
 pub mod config;
 mod failure;
@@ -29,8 +30,10 @@ pub struct World {
 /// Late sales and cancellations correct what was already said; the same input always gives the same bytes.
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, arg_required_else_help = true, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 done, 1 a check failed, 2 wrong usage, 69 a needed service is away, 70 a bug, \
-                        74 input or output failed, 78 bad settings.")]
+#[command(
+    after_help = "Example:\n  vitrine config show\n\nExit codes: 0 done, 1 a check failed, 2 wrong usage, 69 a needed service is away, 70 a bug, \
+                        74 input or output failed, 78 bad settings."
+)]
 pub struct Cli {
     #[command(flatten)]
     logging: Logging,
