@@ -10,8 +10,6 @@ use std::sync::Arc;
 /// What is said of a run in its rows; the same on all workers.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// The inputs as the user named them.
-    pub sources: Vec<String>,
     /// Source, settings and engine as they stand in the lineage of events.
     pub origin: Origin,
     /// A fault injected by a test: this record, counted from 0 over all that a worker releases, gets lost.

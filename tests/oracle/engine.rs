@@ -2,7 +2,7 @@
 
 use super::params::{Params, Reference};
 use super::{Counts, Tables};
-use dataflows::clock::{self, Blocks, Context, Feed, Format, Input, Policy, Progress, Settings};
+use dataflows::clock::{self, Blocks, Context, Feed, Format, Input, Policy, Progress, Pull, Pulled, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::{RowSink, Table, TickRows};
 use dataflows::pipeline;
@@ -21,6 +21,22 @@ impl Blocks for Memory {
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String> {
         into.copy_from_slice(&self.0[at as usize..at as usize + into.len()]);
         Ok(())
+    }
+}
+
+/// The same, from front to end.
+struct Front(Arc<Memory>, usize);
+
+impl Pull for Front {
+    fn pull(&mut self, into: &mut Vec<u8>) -> Result<Pulled, String> {
+        let rest = &self.0.0[self.1..];
+        let n = rest.len().min(257);
+        into.extend_from_slice(&rest[..n]);
+        self.1 += n;
+        Ok(if n == 0 { Pulled::End } else { Pulled::Some })
+    }
+    fn consumed(&self) -> u64 {
+        self.1 as u64
     }
 }
 
@@ -98,9 +114,9 @@ pub fn run_losing(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize,
         stop: Arc::default(),
         progress: Arc::new(Progress::default()),
     };
-    let sources = inputs.iter().map(|i| i.0.clone()).collect();
-    let setup = Arc::new(Setup { sources, lose, ..Setup::default() });
-    let files: Vec<Arc<Memory>> = inputs.iter().map(|i| Arc::new(Memory(i.1.clone()))).collect();
+    let sources: Arc<[String]> = inputs.iter().map(|i| i.0.clone()).collect();
+    let setup = Arc::new(Setup { lose, ..Setup::default() });
+    let files: Vec<_> = inputs.iter().map(|i| (i.0.ends_with(".csv"), Arc::new(Memory(i.1.clone())))).collect();
     let kept = Keep::default();
     let communication = match workers {
         1 => CommunicationConfig::Thread,
@@ -110,10 +126,15 @@ pub fn run_losing(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize,
     let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
         let sink = (worker.index() == 0).then(|| Box::new(out.clone()) as Box<dyn RowSink + Send>);
-        let context = Context::new(plan.clone(), sink);
-        let feed = |file: &Arc<Memory>| Input { format: Format::Json, feed: Feed::Blocks(file.clone()) };
+        let context = Context::new(plan.clone(), sources.clone(), sink);
+        let mine = |i: usize| i % worker.peers() == worker.index();
+        let feed = |(i, (csv, file)): (usize, &(bool, Arc<Memory>))| match csv {
+            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()) },
+            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))) },
+            true => Input { format: Format::Csv, feed: Feed::Other },
+        };
         let decoder = Box::new(Decoder::new(schema.clone()));
-        let inputs = files.iter().map(feed).collect();
+        let inputs = files.iter().enumerate().map(feed).collect();
         let setup = setup.clone();
         let mut running = clock::install(worker, &context, &settings, inputs, decoder, |scope, context, released| {
             pipeline::build(scope, context, &setup, released)

@@ -115,7 +115,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
 fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
     let offset = block.decoded.base + u64::from(span.start);
     let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
-    let source = site.setup.sources.get(block.input as usize).map_or("", String::as_str);
+    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
     let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
     to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
     to.certify(|text| json::dead_letter(&letter, true, text));
