@@ -25,7 +25,7 @@ pub mod cooldown;
 pub mod events;
 pub mod scenario;
 pub mod harness;
-mod by_hand;
+pub mod by_hand;
 mod properties;
 
 use epochs::{Course, Fate};
@@ -101,8 +101,7 @@ fn counts(course: &Course) -> Counts {
 
 /// Rejected and late records with their bytes, in the order (tick of release, input, offset).
 fn dead_letters(course: &Course, inputs: &[Input]) -> Vec<String> {
-    let mut dead: Vec<_> =
-        course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
+    let mut dead: Vec<_> = course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
     dead.sort_by_key(|t| (t.w, t.input, t.laid.offset));
     let lines = dead.into_iter().map(|t| {
         let codes = match t.fate {
