@@ -105,7 +105,7 @@ fn dead_letters(course: &Course, inputs: &[Input]) -> Vec<String> {
     dead.sort_by_key(|t| (t.w, t.input, t.laid.offset));
     let lines = dead.into_iter().map(|t| {
         let codes = match t.fate {
-            Fate::TooLate => vec![],
+            Fate::TooLate => vec!["too_late"],
             _ if t.future => vec!["future_sale_date"],
             _ => t.laid.line.codes(),
         };
