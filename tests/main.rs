@@ -5,3 +5,4 @@
 mod settings;
 mod oracle;
 mod cli;
+mod golden;

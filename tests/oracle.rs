@@ -28,6 +28,7 @@ pub mod harness;
 pub mod engine;
 mod against;
 mod by_hand;
+pub mod by_hand;
 mod properties;
 
 use epochs::{Course, Fate};
@@ -103,12 +104,11 @@ fn counts(course: &Course) -> Counts {
 
 /// Rejected and late records with their bytes, in the order (tick of release, input, offset).
 fn dead_letters(course: &Course, inputs: &[Input]) -> Vec<String> {
-    let mut dead: Vec<_> =
-        course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
+    let mut dead: Vec<_> = course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
     dead.sort_by_key(|t| (t.w, t.input, t.laid.offset));
     let lines = dead.into_iter().map(|t| {
         let codes = match t.fate {
-            Fate::TooLate => vec![],
+            Fate::TooLate => vec!["too_late"],
             _ if t.future => vec!["future_sale_date"],
             _ => t.laid.line.codes(),
         };

@@ -161,29 +161,23 @@ impl Rules<'_> {
             Reference::Auto if self.slide_or_size() == "slide" => "the window before".into(),
             Reference::Auto => "the window one size before".into(),
         };
-        let sign = if tenths < 0 { '-' } else { '+' };
-        Some(format!("{sign}{}.{} % against {words}", tenths.abs() / 10, tenths.abs() % 10))
+        let sign = if tenths < 0 { "" } else { "+" };
+        Some(format!("{sign}{} % against {words}", people(tenths, 1)))
     }
 
-    /// One line. `suffix` is that of a retraction's id.
+    /// One line; `retracts` says whether it takes the event back.
     fn line(&self, kind: Kind, (end, s): (i64, i64), j: &Judgement, told: &Told, retracts: bool) -> String {
         let at = |tick: i64| json::string(&json::time(tick * self.params.tick()));
         let growth = j.before.as_ref().map(|sum| growth(kind, &j.now, sum));
         let (value, expected) = match kind {
-            Kind::Surge => (
-                json::money(i128::from(j.now.cents)),
-                j.before.map(|sum| json::money(round_half_even(sum.cents, sum.n))),
-            ),
-            _ => (
-                j.now.sales.to_string(),
-                j.before.map(|sum| json::fraction(round_half_even(sum.sales * 1_000_000, sum.n))),
-            ),
+            Kind::Surge => {
+                (json::money(i128::from(j.now.cents)), j.before.map(|sum| json::money(round_half_even(sum.cents, sum.n))))
+            }
+            _ => (j.now.sales.to_string(), j.before.map(|sum| json::fraction(round_half_even(sum.sales * 1_000_000, sum.n)))),
         };
         let against = self.against(kind, j);
-        let what = match j.now.sales {
-            1 => format!("1 sale, {}", grouped(j.now.cents)),
-            n => format!("{n} sales, {}", grouped(j.now.cents)),
-        };
+        let noun = if j.now.sales == 1 { "sale" } else { "sales" };
+        let what = format!("{} {noun}, {}", people(j.now.sales.into(), 0), people(j.now.cents.into(), 2));
         let message = match (retracts, against) {
             (false, against) => format!("{}, {}, {what}", kind.title(), against.expect("what is sent can be compared")),
             (true, Some(a)) => format!("{} retracted after a correction: {a}, {what}", kind.title()),
@@ -263,18 +257,18 @@ fn growth(kind: Kind, now: &Content, sum: &Sum) -> (i128, i128) {
     (sum.n * i128::from(v) - r, r)
 }
 
-/// Cents with groups of three digits, e.g. `2,847.50`.
-fn grouped(cents: i64) -> String {
-    let plain = json::money(i128::from(cents.abs()));
-    let (whole, fraction) = plain.split_at(plain.len() - 3);
-    let mut out = String::new();
+/// A number for people: its last `digits` digits behind the point, thousands apart, e.g. `2,847.50`.
+fn people(n: i128, digits: usize) -> String {
+    let plain = format!("{:0width$}", n.unsigned_abs(), width = digits + 1);
+    let (whole, fraction) = plain.split_at(plain.len() - digits);
+    let mut out = String::from(if n < 0 { "-" } else { "" });
     for (i, digit) in whole.chars().enumerate() {
         if i > 0 && (whole.len() - i) % 3 == 0 {
             out.push(',');
         }
         out.push(digit);
     }
-    format!("{}{out}{fraction}", if cents < 0 { "-" } else { "" })
+    if digits > 0 { format!("{out}.{fraction}") } else { out }
 }
 
 /// Milliseconds as seconds.
@@ -284,8 +278,7 @@ fn seconds(ms: i64) -> String {
 
 /// One decimal of a quotient.
 fn tenth(num: i128, den: i128) -> String {
-    let tenths = round_half_even(num * 10, den);
-    format!("{}.{}", tenths / 10, tenths % 10)
+    people(round_half_even(num * 10, den), 1)
 }
 
 /// What else strikes about a window that raises an event.
@@ -317,7 +310,7 @@ fn insights(kind: Kind, j: &Judgement) -> Vec<String> {
     }
     if c.sales > 0 && sum.sales > 0 && sum.cents > 0 {
         let (mine, theirs) = (i128::from(c.cents) * sum.sales, sum.cents * i128::from(c.sales));
-        let ticket = |cents: i128, n: i128| json::money(round_half_even(cents, n));
+        let ticket = |cents: i128, n: i128| people(round_half_even(cents, n), 2);
         let against = format!("{} against {}", ticket(c.cents.into(), c.sales.into()), ticket(sum.cents, sum.sales));
         if 4 * mine >= 5 * theirs {
             out.push(format!("high average ticket: {against}"));
@@ -347,4 +340,14 @@ pub fn table(params: &Params, course: &Course) -> Vec<String> {
         }
     }
     lines
+}
+
+#[test]
+fn numbers_for_people() {
+    assert_eq!(people(284_750, 2), "2,847.50");
+    assert_eq!(people(-123_456_705, 2), "-1,234,567.05");
+    assert_eq!(
+        (people(473, 1), people(10_000, 1), people(999, 0), people(-1_000, 0)),
+        ("47.3".into(), "1,000.0".into(), "999".into(), "-1,000".into())
+    );
 }

@@ -48,15 +48,26 @@ struct Step {
     customer: usize,
     price: usize,
     quantity: i64,
+    /// Which earlier sale it cancels if it turns out to be a regret.
+    of: prop::sample::Index,
 }
 
-const PRODUCTS: [(&str, &str); 5] = [
-    ("B01", "Livros"),
-    ("B02", "Livros"),
-    ("C01", "Café, \"forte\""),
-    ("D01", "Casa"),
-    ("E01", "Ágata"),
-];
+/// How a scenario goes on.
+#[derive(Clone, Copy, Debug)]
+struct Mood {
+    /// Pauses are so many times shorter.
+    haste: i64,
+    /// In the second half every other line cancels an earlier sale.
+    regret: bool,
+}
+
+fn mood() -> impl Strategy<Value = Mood> {
+    let haste = prop_oneof![Just(1_i64), Just(4)];
+    (haste, prop::bool::weighted(0.3)).prop_map(|(haste, regret)| Mood { haste, regret })
+}
+
+const PRODUCTS: [(&str, &str); 5] =
+    [("B01", "Livros"), ("B02", "Livros"), ("C01", "Café, \"forte\""), ("D01", "Casa"), ("E01", "Ágata")];
 const SELLERS: [&str; 4] = ["Loja B", "Loja A", "Zé", "a"];
 const CUSTOMERS: [Option<&str>; 4] = [None, Some("c1"), Some("c2"), Some("c3")];
 const PRICES: [i64; 6] = [1, 1_000, 1_001, 4_999, 12_345, 40_000];
@@ -64,20 +75,19 @@ const PRICES: [i64; 6] = [1, 1_000, 1_001, 4_999, 12_345, 40_000];
 /// Pauses and delays: mostly short ones, and those that hit a boundary to the millisecond.
 fn pause() -> impl Strategy<Value = i64> {
     prop_oneof![
-        6 => 0..1_500_i64,
-        4 => (0..8_i64).prop_map(|n| n * 500),
+        12 => 0..700_i64,
+        6 => (0..5_i64).prop_map(|n| n * 500),
         2 => (1..4_i64).prop_map(|n| n * 3_000 - 1),
         1 => 0..40_000_i64,
-        1 => (1..5_i64).prop_map(|n| n * 30_000),
     ]
 }
 
 fn delay() -> impl Strategy<Value = i64> {
     prop_oneof![
-        8 => Just(0_i64),
-        3 => 0..4_000_i64,
-        2 => 0..20_000_i64,
-        1 => 0..3 * MINUTE,
+        12 => Just(0_i64),
+        6 => 0..6_000_i64,
+        4 => 0..20_000_i64,
+        1 => 0..2 * MINUTE,
         1 => 0..3 * HOUR,
     ]
 }
@@ -102,13 +112,22 @@ fn what() -> impl Strategy<Value = What> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let silence = prop_oneof![60 => Just(0_i64), 1 => (1..4_i64).prop_map(|h| h * HOUR + 17_000)];
+    let silence = prop_oneof![60 => Just(0_i64), 1 => (1..4_i64).prop_map(|h| h * HOUR + 17_000), 1 => Just(30_000)];
     let names = (0..PRODUCTS.len(), 0..SELLERS.len(), 0..CUSTOMERS.len());
     let input = prop_oneof![5 => Just(0_usize), 3 => Just(1_usize), 1 => Just(2_usize)];
     let price = prop_oneof![3 => 1..4_usize, 1 => 0..PRICES.len()];
-    (what(), (pause(), silence), input, names, price, 1..4_i64).prop_map(
-        |(what, (pause, silence), input, (product, seller, customer), price, quantity)| {
-            Step { what, pause: pause + silence, input, product, seller, customer, price, quantity }
+    let of = any::<prop::sample::Index>();
+    (what(), (pause(), silence), input, names, price, 1..4_i64, of).prop_map(
+        |(what, (pause, silence), input, (product, seller, customer), price, quantity, of)| Step {
+            what,
+            pause: pause + silence,
+            input,
+            product,
+            seller,
+            customer,
+            price,
+            quantity,
+            of,
         },
     )
 }
@@ -127,7 +146,12 @@ fn windows() -> impl Strategy<Value = Vec<Window>> {
 fn events() -> impl Strategy<Value = Events> {
     let reference = prop_oneof![2 => Just(Reference::Auto), 1 => (1..4_i64).prop_map(Reference::Mean)];
     let percent = || prop_oneof![Just(50_000_i64), Just(33_333), Just(12_500)];
-    (reference, percent(), percent(), percent()).prop_map(|(reference, spike, drop, revenue)| Events { reference, spike, drop, revenue })
+    (reference, percent(), percent(), percent()).prop_map(|(reference, spike, drop, revenue)| Events {
+        reference,
+        spike,
+        drop,
+        revenue,
+    })
 }
 
 fn params() -> impl Strategy<Value = Params> {
@@ -135,14 +159,11 @@ fn params() -> impl Strategy<Value = Params> {
         1 => Just(Params::default().gates),
         2 => (1..3_i64, 1..3_i64).prop_map(|(sales, sellers)| Gates { sales, revenue: 1_000, sellers, rejected: 200, bad_time: 200 }),
     ];
-    let cooldown = prop_oneof![
-        Just(Params::default().cooldown),
-        Just(Cooldown { quiet: 5_000, most: 20_000, reset: 60_000 })
-    ];
+    let cooldown = prop_oneof![Just(Params::default().cooldown), Just(Cooldown { quiet: 5_000, most: 20_000, reset: 60_000 })];
     let slack = prop_oneof![Just(2_000_i64), Just(0), Just(700), Just(9_000)];
     let drift = prop_oneof![Just(MINUTE), Just(3_000_i64)];
     let lateness = prop_oneof![Just(MINUTE), Just(0_i64), Just(45_000)];
-    let bytes = prop_oneof![1 => 1..200_u64, 4 => 200..3_000_u64, 1 => Just(1_u64 << 20)];
+    let bytes = prop_oneof![4 => 1..400_u64, 3 => 400..2_000_u64, 1 => Just(1_u64 << 20)];
     (windows(), gates, cooldown, events(), (slack, drift, lateness, bytes)).prop_map(
         |(windows, gates, cooldown, events, (slack, max_drift, lateness, epoch_bytes))| Params {
             windows,
@@ -176,14 +197,15 @@ fn record(step: &Step, n: usize, op: Op, at: i64) -> Record {
 }
 
 /// The lines that the steps come to, one list an input.
-fn lines(steps: &[Step]) -> Vec<Vec<Line>> {
+fn lines(steps: &[Step], mood: Mood) -> Vec<Vec<Line>> {
     let (mut clock, mut said, mut inputs) = (START, Vec::<Record>::new(), vec![vec![]; 3]);
     for (n, step) in steps.iter().enumerate() {
-        clock += step.pause;
+        clock += if step.pause < HOUR { step.pause / mood.haste } else { step.pause };
         let new = |op, delay: i64| Line::Good(record(step, n, op, clock - delay));
         let sale = record(step, n, Op::Sale, clock);
         let sales: Vec<&Record> = said.iter().filter(|r| r.op == Op::Sale).collect();
-        let line = match step.what {
+        let regret = mood.regret && 2 * n > steps.len() && n % 2 == 0;
+        let line = match if regret { What::Cancel(step.of) } else { step.what } {
             What::Sale(delay) => new(Op::Sale, delay),
             What::Cancel(of) if !sales.is_empty() => Line::Good(Record { op: Op::Cancel, ..(*of.get(&sales)).clone() }),
             What::Cancel(_) => new(Op::Cancel, 0),
@@ -210,9 +232,13 @@ fn lines(steps: &[Step]) -> Vec<Vec<Line>> {
 
 /// One to three inputs of unequal length: NDJSON, CSV, NDJSON.
 pub fn scenario(most: usize) -> impl Strategy<Value = Scenario> {
-    (params(), prop::collection::vec(step(), 1..most), 1..=3_usize, any::<bool>()).prop_map(|(params, mut steps, n, ends_line)| {
+    let steps = prop::collection::vec(step(), 1..most);
+    (params(), steps, mood(), 1..=3_usize, any::<bool>()).prop_map(|(params, mut steps, mood, n, ends_line)| {
         steps.iter_mut().for_each(|step| step.input %= n);
-        let sources = ["a.ndjson", "b.csv", "c.ndjson"].iter().zip(lines(&steps)).take(n);
+        if params.windows.iter().any(|w| w.size / w.slide > 100) {
+            steps.truncate(16); // each record is in hundreds of windows
+        }
+        let sources = ["a.ndjson", "b.csv", "c.ndjson"].iter().zip(lines(&steps, mood)).take(n);
         let inputs = sources.map(|(source, lines)| Input { source: source.to_string(), ends_line, lines });
         Scenario { params, inputs: inputs.collect() }
     })

@@ -74,6 +74,8 @@ pub struct Definition<'a> {
     pub ending: Ending,
     taken: &'a [Taken],
     placed: Vec<Placed<'a>>,
+    /// The ends that may ever have a row: those in which a record counts, and the one after.
+    ends: BTreeSet<i64>,
     /// The answers given so far by (end, number of records known): nothing else goes into them.
     contents: RefCell<BTreeMap<(i64, usize), Content>>,
     rows: RefCell<BTreeMap<(i64, usize), Option<Row>>>,
@@ -105,13 +107,17 @@ impl<'a> Definition<'a> {
             let (first, last) = span.ends(p, t.w);
             Placed { record, pane: up(p, span.slide), first, last, learned: span.learned(p, t.w) }
         });
+        let placed: Vec<Placed> = placed.collect();
+        let counts = placed.iter().filter(|p| p.first <= p.last);
+        let ends = counts.flat_map(|p| (p.first..=p.last + span.slide).step_by(span.slide as usize)).collect();
         Definition {
             params,
             window,
             span,
             ending: course.ending,
             taken: &course.taken,
-            placed: placed.collect(),
+            placed,
+            ends,
             contents: RefCell::default(),
             rows: RefCell::default(),
         }
@@ -198,16 +204,11 @@ impl<'a> Definition<'a> {
 
     /// How many unwritten empty windows lie between `end` and the last one with content before it.
     fn empty_before(&self, end: i64, s: i64) -> i64 {
-        let oldest = self.placed.iter().map(|p| p.first).min().unwrap_or(end);
-        let (mut n, mut before) = (0, end - self.span.slide);
-        while before >= oldest {
-            if !self.content(before, s).is_empty() {
-                return n;
-            }
-            n += i64::from(!self.is_zero_row(before, s));
-            before -= self.span.slide;
-        }
-        0
+        let full = self.ends.range(..end).rev().find(|e| !self.content(**e, s).is_empty());
+        let Some(full) = full else { return 0 };
+        let first_empty = full + self.span.slide;
+        let empty = (end - first_empty) / self.span.slide;
+        if empty > 0 && self.is_zero_row(first_empty, s) { empty - 1 } else { empty }
     }
 
     /// The truth about the window that ends at `end`, as known at `s`.
@@ -238,27 +239,13 @@ impl<'a> Definition<'a> {
         })
     }
 
-    /// The ends that may ever have a row: those in which a record counts, and the one after.
-    pub fn ends(&self) -> BTreeSet<i64> {
-        let mut ends = BTreeSet::new();
-        for p in &self.placed {
-            let mut end = p.first;
-            while p.first <= p.last && end <= p.last + self.span.slide {
-                ends.insert(end);
-                end += self.span.slide;
-            }
-        }
-        ends
-    }
-
     /// The moments at which something may be said, and what is looked at then: (`s`, ends). A window is looked at when it
     /// closes, and once more with all that may still change whenever a record is learned.
     pub fn moments(&self) -> Vec<(i64, Vec<i64>)> {
-        let ends = self.ends();
         let learned: BTreeSet<i64> = self.placed.iter().map(|p| p.learned).collect();
-        let moments = ends.union(&learned).map(|s| {
+        let moments = self.ends.union(&learned).map(|s| {
             let from = if learned.contains(s) { self.span.oldest(*s) } else { *s };
-            (*s, ends.range(from.min(*s)..=*s).copied().collect())
+            (*s, self.ends.range(from.min(*s)..=*s).copied().collect())
         });
         moments.collect()
     }
@@ -289,8 +276,7 @@ pub fn growth(x: i64, reference: i64) -> i128 {
 
 /// The whole table.
 pub fn table(params: &Params, course: &Course) -> Vec<Said> {
-    let mut rows: Vec<Said> =
-        (0..params.windows.len()).flat_map(|w| Definition::new(params, course, w).said()).collect();
+    let mut rows: Vec<Said> = (0..params.windows.len()).flat_map(|w| Definition::new(params, course, w).said()).collect();
     rows.sort_by_key(|r| (r.learned, r.window, r.end));
     rows
 }
