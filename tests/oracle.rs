@@ -27,7 +27,6 @@ pub mod scenario;
 pub mod harness;
 pub mod engine;
 mod against;
-mod by_hand;
 pub mod by_hand;
 mod properties;
 
