@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub struct Context {
     /// What is computed.
     pub plan: Arc<Plan>,
+    /// The inputs as they were named, by index.
+    pub sources: Arc<[String]>,
     /// The names that this worker's decoder has met.
     pub names: Rc<RefCell<Dictionaries>>,
     /// How all inputs ended, set before this worker's source moves past the last whole tick.
@@ -32,9 +34,10 @@ pub struct Context {
 
 impl Context {
     /// For a worker; `sink` on worker 0 of process 0 only.
-    pub fn new(plan: Arc<Plan>, sink: Option<Box<dyn RowSink + Send>>) -> Context {
+    pub fn new(plan: Arc<Plan>, sources: Arc<[String]>, sink: Option<Box<dyn RowSink + Send>>) -> Context {
         Context {
             plan,
+            sources,
             names: Rc::default(),
             ending: Rc::default(),
             counters: Rc::default(),

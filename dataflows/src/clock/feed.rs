@@ -1,26 +1,32 @@
 //! What the clock needs of an input: bytes, from anywhere or from front to end. The shell implements it; no I/O here.
 
+pub use crate::decode::Format;
+
+use crate::decode::Decoder;
 use crate::dictionary::Dictionaries;
 use crate::sale::Decoded;
 use std::sync::Arc;
 use std::time::Duration;
 use timely::scheduling::SyncActivator;
 
-/// How the records of an input are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// One JSON object a line.
-    Json,
-    /// CSV with a header.
-    Csv,
-}
-
 /// Turns bytes into sales and rejects. One for each worker.
 pub trait Decode {
     /// The header of a CSV input, before its first block.
-    fn header(&mut self, input: u32, bytes: &[u8]);
+    ///
+    /// # Errors
+    /// When no record could be read under this header; in words for a person.
+    fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), String>;
     /// Decodes the records that begin in `span` of `bytes`.
     fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded;
+}
+
+impl Decode for Decoder {
+    fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), String> {
+        self.header(input, bytes).map_err(|e| e.to_string())
+    }
+    fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded {
+        self.block(format, input, raw.bytes, raw.base, raw.from, raw.until, names)
+    }
 }
 
 /// Bytes of an input, and which of the records in them to decode.

@@ -112,7 +112,10 @@ fn pull<'s>(
                     }
                     Ok(Step::Wait(None)) => (),
                     Ok(Step::Wait(Some(time))) => again.activate_after(time),
-                    Err(problem) => context.fail(Failure::Input(problem)),
+                    Err(problem) => {
+                        let name = &context.sources[*input as usize];
+                        context.fail(Failure::Input(format!("cannot read {name}: {problem}")));
+                    }
                 }
             }
         }
@@ -128,8 +131,13 @@ fn decode(parcels: Stream<'_, u64, Vec<Parcel>>, shared: &Shared, decoding: Deco
         input.for_each(|_, parcels| {
             for parcel in parcels.drain(..) {
                 let Parcel { input, start, next, at, ended, consumed, header, bytes, .. } = parcel;
-                if !header.is_empty() && headed.insert(input) {
-                    decoding.decoder.borrow_mut().header(input, &header);
+                if formats[input as usize] == Format::Csv && !header.is_empty() && headed.insert(input) {
+                    let read = decoding.decoder.borrow_mut().header(input, &header);
+                    if let Err(problem) = read {
+                        let name = &decoding.context.sources[input as usize];
+                        decoding.context.fail(Failure::Input(format!("cannot read {name}: {problem}")));
+                        return;
+                    }
                 }
                 let raw = RawBlock { from: 0, until: bytes.len(), bytes, base: at };
                 let place = Place { input, start, next, bytes: consumed, ended };

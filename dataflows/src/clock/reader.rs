@@ -109,7 +109,8 @@ impl Reader {
         let (input, format, file) = &self.files[k];
         let start = self.next[k].0;
         let next = (start + self.settings.epoch_bytes).min(file.size());
-        let raw = blocks::read(&**file, start, next).map_err(Failure::Input)?;
+        let failed = |problem| Failure::Input(format!("cannot read {}: {problem}", decoding.context.sources[*input as usize]));
+        let raw = blocks::read(&**file, start, next).map_err(failed)?;
         self.next[k].0 += self.settings.epoch_bytes * self.peers;
         let place = Place { input: *input, start, next, bytes: next - start, ended: next == file.size() };
         Ok(Some(decoding.decode(place, *format, raw, queue)))

@@ -15,6 +15,14 @@ use timely::dataflow::{Scope, Stream};
 use timely::scheduling::SyncActivator;
 use timely::worker::Worker;
 
+/// How timely's workers behave: differential may use some idle time to merge batches.
+pub fn worker_config() -> timely::WorkerConfig {
+    let mut config = timely::WorkerConfig::default();
+    let differential = differential_dataflow::Config { idle_merge_effort: Some(1_000) };
+    differential_dataflow::configure(&mut config, &differential);
+    config
+}
+
 /// The dataflows of one worker.
 ///
 /// They advance by `while worker.has_dataflows() { worker.step_or_park(None); running.stepped(); }`: no time-outs and no
