@@ -1,4 +1,5 @@
 //! Vitrine: streams of sales in; exact windows, features and events out.
+<<<<<<< HEAD
 //!
 //! The shell around the pure core of `dataflows`: all that touches the world.
 
@@ -10,3 +11,7 @@ pub mod telemetry;
 pub mod source;
 pub mod engine;
 pub mod error;
+=======
+
+pub mod generate;
+>>>>>>> 9dea1ab26530aaee4da0d5842ec3a3e10c742191
