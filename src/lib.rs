@@ -7,3 +7,6 @@ pub mod settings;
 pub mod sink;
 pub mod console;
 pub mod telemetry;
+pub mod source;
+pub mod engine;
+pub mod error;
