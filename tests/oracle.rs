@@ -103,7 +103,8 @@ fn counts(course: &Course) -> Counts {
 
 /// Rejected and late records with their bytes, in the order (tick of release, input, offset).
 fn dead_letters(course: &Course, inputs: &[Input]) -> Vec<String> {
-    let mut dead: Vec<_> = course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
+    let mut dead: Vec<_> =
+        course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
     dead.sort_by_key(|t| (t.w, t.input, t.laid.offset));
     let lines = dead.into_iter().map(|t| {
         let codes = match t.fate {

@@ -6,10 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What becomes of a detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    Sent {
-        suppressed: i64,
-        quiet: i64,
-    },
+    Sent { suppressed: i64, quiet: i64 },
     Suppressed,
     /// Another detection had this window end already.
     Repeated,

@@ -170,10 +170,14 @@ impl Rules<'_> {
         let at = |tick: i64| json::string(&json::time(tick * self.params.tick()));
         let growth = j.before.as_ref().map(|sum| growth(kind, &j.now, sum));
         let (value, expected) = match kind {
-            Kind::Surge => {
-                (json::money(i128::from(j.now.cents)), j.before.map(|sum| json::money(round_half_even(sum.cents, sum.n))))
-            }
-            _ => (j.now.sales.to_string(), j.before.map(|sum| json::fraction(round_half_even(sum.sales * 1_000_000, sum.n)))),
+            Kind::Surge => (
+                json::money(i128::from(j.now.cents)),
+                j.before.map(|sum| json::money(round_half_even(sum.cents, sum.n))),
+            ),
+            _ => (
+                j.now.sales.to_string(),
+                j.before.map(|sum| json::fraction(round_half_even(sum.sales * 1_000_000, sum.n))),
+            ),
         };
         let against = self.against(kind, j);
         let what = match j.now.sales {

@@ -221,7 +221,8 @@ pub fn table(params: &Params, course: &Course, kind: Kind) -> Vec<Said> {
         }
     }
     let keys = by_key.into_iter();
-    let mut rows: Vec<Said> = keys.flat_map(|(key, placed)| History { params, kind, span, placed }.said(key, newest)).collect();
+    let mut rows: Vec<Said> =
+        keys.flat_map(|(key, placed)| History { params, kind, span, placed }.said(key, newest)).collect();
     rows.sort_by(|a, b| (a.learned, a.as_of, &a.key).cmp(&(b.learned, b.as_of, &b.key)));
     rows
 }

@@ -86,11 +86,7 @@ pub fn last_words(lines: &[String], key: &[&str]) -> BTreeMap<String, String> {
         let key = key.iter().map(|k| row[*k].to_string()).collect::<Vec<_>>().join(" ");
         let fields = row.as_object_mut().expect("rows are objects");
         fields.remove("revision");
-        if fields.contains_key("deleted") {
-            last.remove(&key)
-        } else {
-            last.insert(key, row.to_string())
-        };
+        if fields.contains_key("deleted") { last.remove(&key) } else { last.insert(key, row.to_string()) };
     }
     last
 }

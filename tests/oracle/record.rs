@@ -132,7 +132,9 @@ impl Line {
             Line::Broken(Broken::HalfJson) => br#"{"id_sale": "half", "price":"#.to_vec(),
             Line::Broken(Broken::NotText) => b"{\"id_sale\": \"\xff\xfe\"}".to_vec(),
             Line::Broken(Broken::FreePrice(r)) => text(&Record { price: 0, ..r.clone() }).into_bytes(),
-            Line::Broken(Broken::FreeAndTooMany(r)) => text(&Record { price: 0, quantity: 1_001, ..r.clone() }).into_bytes(),
+            Line::Broken(Broken::FreeAndTooMany(r)) => {
+                text(&Record { price: 0, quantity: 1_001, ..r.clone() }).into_bytes()
+            }
             Line::Blank => vec![],
         }
     }

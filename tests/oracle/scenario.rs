@@ -50,8 +50,13 @@ struct Step {
     quantity: i64,
 }
 
-const PRODUCTS: [(&str, &str); 5] =
-    [("B01", "Livros"), ("B02", "Livros"), ("C01", "Café, \"forte\""), ("D01", "Casa"), ("E01", "Ágata")];
+const PRODUCTS: [(&str, &str); 5] = [
+    ("B01", "Livros"),
+    ("B02", "Livros"),
+    ("C01", "Café, \"forte\""),
+    ("D01", "Casa"),
+    ("E01", "Ágata"),
+];
 const SELLERS: [&str; 4] = ["Loja B", "Loja A", "Zé", "a"];
 const CUSTOMERS: [Option<&str>; 4] = [None, Some("c1"), Some("c2"), Some("c3")];
 const PRICES: [i64; 6] = [1, 1_000, 1_001, 4_999, 12_345, 40_000];
@@ -102,15 +107,8 @@ fn step() -> impl Strategy<Value = Step> {
     let input = prop_oneof![5 => Just(0_usize), 3 => Just(1_usize), 1 => Just(2_usize)];
     let price = prop_oneof![3 => 1..4_usize, 1 => 0..PRICES.len()];
     (what(), (pause(), silence), input, names, price, 1..4_i64).prop_map(
-        |(what, (pause, silence), input, (product, seller, customer), price, quantity)| Step {
-            what,
-            pause: pause + silence,
-            input,
-            product,
-            seller,
-            customer,
-            price,
-            quantity,
+        |(what, (pause, silence), input, (product, seller, customer), price, quantity)| {
+            Step { what, pause: pause + silence, input, product, seller, customer, price, quantity }
         },
     )
 }
@@ -129,12 +127,7 @@ fn windows() -> impl Strategy<Value = Vec<Window>> {
 fn events() -> impl Strategy<Value = Events> {
     let reference = prop_oneof![2 => Just(Reference::Auto), 1 => (1..4_i64).prop_map(Reference::Mean)];
     let percent = || prop_oneof![Just(50_000_i64), Just(33_333), Just(12_500)];
-    (reference, percent(), percent(), percent()).prop_map(|(reference, spike, drop, revenue)| Events {
-        reference,
-        spike,
-        drop,
-        revenue,
-    })
+    (reference, percent(), percent(), percent()).prop_map(|(reference, spike, drop, revenue)| Events { reference, spike, drop, revenue })
 }
 
 fn params() -> impl Strategy<Value = Params> {
@@ -142,7 +135,10 @@ fn params() -> impl Strategy<Value = Params> {
         1 => Just(Params::default().gates),
         2 => (1..3_i64, 1..3_i64).prop_map(|(sales, sellers)| Gates { sales, revenue: 1_000, sellers, rejected: 200, bad_time: 200 }),
     ];
-    let cooldown = prop_oneof![Just(Params::default().cooldown), Just(Cooldown { quiet: 5_000, most: 20_000, reset: 60_000 })];
+    let cooldown = prop_oneof![
+        Just(Params::default().cooldown),
+        Just(Cooldown { quiet: 5_000, most: 20_000, reset: 60_000 })
+    ];
     let slack = prop_oneof![Just(2_000_i64), Just(0), Just(700), Just(9_000)];
     let drift = prop_oneof![Just(MINUTE), Just(3_000_i64)];
     let lateness = prop_oneof![Just(MINUTE), Just(0_i64), Just(45_000)];
@@ -214,14 +210,12 @@ fn lines(steps: &[Step]) -> Vec<Vec<Line>> {
 
 /// One to three inputs of unequal length: NDJSON, CSV, NDJSON.
 pub fn scenario(most: usize) -> impl Strategy<Value = Scenario> {
-    (params(), prop::collection::vec(step(), 1..most), 1..=3_usize, any::<bool>()).prop_map(
-        |(params, mut steps, n, ends_line)| {
-            steps.iter_mut().for_each(|step| step.input %= n);
-            let sources = ["a.ndjson", "b.csv", "c.ndjson"].iter().zip(lines(&steps)).take(n);
-            let inputs = sources.map(|(source, lines)| Input { source: source.to_string(), ends_line, lines });
-            Scenario { params, inputs: inputs.collect() }
-        },
-    )
+    (params(), prop::collection::vec(step(), 1..most), 1..=3_usize, any::<bool>()).prop_map(|(params, mut steps, n, ends_line)| {
+        steps.iter_mut().for_each(|step| step.input %= n);
+        let sources = ["a.ndjson", "b.csv", "c.ndjson"].iter().zip(lines(&steps)).take(n);
+        let inputs = sources.map(|(source, lines)| Input { source: source.to_string(), ends_line, lines });
+        Scenario { params, inputs: inputs.collect() }
+    })
 }
 
 /// How long after its date a record may arrive and still count in every window and feature that holds it.

@@ -289,7 +289,8 @@ pub fn growth(x: i64, reference: i64) -> i128 {
 
 /// The whole table.
 pub fn table(params: &Params, course: &Course) -> Vec<Said> {
-    let mut rows: Vec<Said> = (0..params.windows.len()).flat_map(|w| Definition::new(params, course, w).said()).collect();
+    let mut rows: Vec<Said> =
+        (0..params.windows.len()).flat_map(|w| Definition::new(params, course, w).said()).collect();
     rows.sort_by_key(|r| (r.learned, r.window, r.end));
     rows
 }
