@@ -5,13 +5,14 @@
 
 pub mod cli;
 pub mod settings;
-pub mod sink;
-pub mod console;
-pub mod telemetry;
+pub mod generate;
 pub mod source;
 pub mod engine;
 pub mod error;
-=======
 
 pub mod generate;
->>>>>>> 9dea1ab26530aaee4da0d5842ec3a3e10c742191
+=======
+pub mod sink;
+pub mod console;
+pub mod telemetry;
+>>>>>>> d9eddf5b49dd16435178832908324d3833c4b882
