@@ -6,3 +6,4 @@ mod settings;
 mod oracle;
 mod cli;
 mod golden;
+mod tidy;
