@@ -162,6 +162,7 @@ fn consume<'s>(
 ) -> Handle<Bi> {
     let index = scope.index() as u64;
     let mut random = Random(seed ^ index);
+    let waiting = context.waiting.clone();
     let rows = released.unary::<Built<Row>, _, _, _>(Pipeline, "Rows", move |_, _| {
         move |input, output| {
             random.nap(sleep);
@@ -170,6 +171,7 @@ fn consume<'s>(
                 for r in data.drain(..) {
                     assert_eq!(cap.stamp().iter().copied().collect::<Vec<_>>(), [Bi::diagonal(r.before + 1)]);
                     let learned = r.before + 1;
+                    waiting.release(r.block);
                     for sale in &r.decoded.sales {
                         session.give((learned, (sale.at.div_euclid(1_000) + 1) as u32, 1, sale.cents(), 0));
                     }
