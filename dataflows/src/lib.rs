@@ -14,6 +14,7 @@
 //! | [`clock`] | epochs, bindings, watermark |
 //! | [`release`] | what the clock hands to the data dataflow |
 //! | [`site`] | what the stages of one worker share |
+//! | [`dedup`] | the first of (`op`, `id_sale`) within a horizon, when the settings ask for it |
 //! | [`pane`] | sales to aggregates by (key, pane), and the store that says what changes |
 //! | [`group`] | the aggregates, as differences that add and negate |
 //! | [`bitemporal`] | the operators that differential lacks for pairs of ticks |
