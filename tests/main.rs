@@ -1,3 +1,4 @@
 //! End-to-end tests, through public doors only.
 
+mod clock;
 mod settings;
