@@ -7,4 +7,5 @@ mod settings;
 mod oracle;
 mod cli;
 mod golden;
+mod readme;
 mod tidy;
