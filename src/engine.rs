@@ -20,6 +20,7 @@ use cluster::Seat;
 use dataflows::clock::{self, Context, Counts, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
+use dataflows::fault::Faults;
 use dataflows::plan::Plan;
 use dataflows::release::{Ending, Released};
 use dataflows::schema::Schema;
@@ -58,6 +59,8 @@ pub struct Job {
     pub addresses: Vec<String>,
     /// To stop the run from another thread.
     pub stop: Stop,
+    /// What goes wrong on purpose, for tests; `build` must put it into its setup.
+    pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
 }

@@ -7,3 +7,4 @@ mod settings;
 mod oracle;
 mod cli;
 mod golden;
+mod invariance;

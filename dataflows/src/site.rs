@@ -1,6 +1,8 @@
 //! Where a stage runs: the worker's context, and what is said of the run in its rows.
 
 use crate::clock::Context;
+use crate::fault::{Faults, Naps};
+use timely::dataflow::operators::generic::OperatorInfo;
 use crate::pane::class::Kind;
 use crate::row::event::Origin;
 use std::cell::RefCell;
@@ -12,8 +14,8 @@ use std::sync::Arc;
 pub struct Setup {
     /// Source, settings and engine as they stand in the lineage of events.
     pub origin: Origin,
-    /// A fault injected by a test: this record, counted from 0 over all that a worker releases, gets lost.
-    pub lose: Option<u64>,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 /// Live state, for a person: how much is kept.
@@ -35,6 +37,11 @@ pub struct Site {
 }
 
 impl Site {
+    /// Injected naps of an operator.
+    pub fn naps(&self, info: &OperatorInfo, worker: usize) -> Naps {
+        self.setup.faults.naps(info.global_id, worker)
+    }
+
     /// Notes how much a class of keys keeps.
     pub fn keep(&self, kind: Kind, size: (usize, usize)) {
         self.sizes.borrow_mut().classes[kind as usize] = size;

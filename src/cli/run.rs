@@ -32,6 +32,7 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         process: cluster.process,
         addresses: cluster.addresses.clone(),
         stop: Stop::default(),
+        faults: cluster.faults,
         progress: Arc::default(),
     }
 }
@@ -55,7 +56,7 @@ pub fn run(job: Job, settings: &Settings, sink: Option<Box<dyn RowSink + Send>>)
         config: format!("{:032x}", identity(settings.effective.values().as_bytes())),
         engine: format!("vitrine {}", env!("CARGO_PKG_VERSION")),
     };
-    let setup = Arc::new(Setup { origin, ..Setup::default() });
+    let setup = Arc::new(Setup { origin, faults: job.faults });
     tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
     let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
     tracing::info!("run ends");
@@ -78,6 +79,8 @@ pub struct Summary<'a> {
     certificate: &'a str,
     epoch_bytes: u64,
     windows: Vec<&'a str>,
+    /// Closed windows that late records found older than the allowed lateness.
+    unrevised: BTreeMap<&'a str, u64>,
 }
 
 #[derive(Serialize)]
@@ -102,6 +105,7 @@ impl<'a> Summary<'a> {
             certificate: &totals.certificate,
             epoch_bytes,
             windows: settings.plan.windows.iter().map(|w| w.name.as_str()).collect(),
+            unrevised: settings.plan.windows.iter().map(|w| w.name.as_str()).zip(totals.unrevised.iter().copied()).collect(),
         }
     }
 
