@@ -9,5 +9,6 @@ pub mod view;
 pub mod draw;
 pub mod plain;
 pub mod report;
+pub mod progress;
 pub mod screen;
 pub mod live;

@@ -4,9 +4,10 @@
 
 pub mod cli;
 pub mod settings;
+pub mod generate;
+pub mod source;
+pub mod engine;
 pub mod sink;
 pub mod console;
 pub mod telemetry;
-pub mod source;
-pub mod engine;
 pub mod error;

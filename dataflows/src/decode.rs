@@ -29,6 +29,7 @@ use fallback::Unreadable;
 use mapping::Mapping;
 use memchr::memchr;
 use record::{RULED, Record, Slot};
+use scanner::Scanner;
 use std::collections::HashMap;
 use std::sync::Arc;
 use thiserror::Error;
@@ -76,6 +77,7 @@ pub struct Decoder {
     validator: Validator,
     /// For each CSV input the slot of each column, if anyone asks for it.
     headers: HashMap<u32, Arc<[Option<usize>]>>,
+    scanner: Scanner,
     slots: Vec<Slot>,
     scratch: String,
 }
@@ -88,6 +90,7 @@ impl Decoder {
         Decoder {
             validator: Validator::new(schema.clone()),
             headers: HashMap::new(),
+            scanner: Scanner::default(),
             slots: vec![Slot::default(); mapping.width],
             scratch: mapping.constants.clone(),
             mapping,
@@ -171,8 +174,9 @@ impl Decoder {
         names: &mut Dictionaries,
     ) -> Decoded {
         let until = until.min(bytes.len());
-        let bom = base == 0 && from == 0 && bytes.starts_with(BOM);
-        let from = if bom { BOM.len() } else { from };
+        let bom = base == 0 && from == 0 && until > 0 && bytes.starts_with(BOM);
+        // A record behind a byte order mark begins with it, as far as blocks are concerned.
+        let (from, until) = if bom { (BOM.len(), until.max(BOM.len() + 1)) } else { (from, until) };
         let mut to = Decoded { base, ..Decoded::default() };
         match format {
             Format::Json => self.lines(&bytes, from, until, &mut Fate { names, to: &mut to }),
@@ -201,7 +205,7 @@ impl Decoder {
     #[inline]
     fn line(&mut self, line: &str, at: usize, fate: &mut Fate) {
         self.clear();
-        if !scanner::scan(&self.mapping, line, &mut self.slots) {
+        if !self.scanner.scan(&self.mapping, line, &mut self.slots) {
             self.clear();
             match fallback::parse(&self.mapping, line, &mut self.slots, &mut self.scratch) {
                 Ok(()) => {}

@@ -108,8 +108,8 @@ fn tops(view: &View, width: usize, n: usize) -> Vec<Line> {
         let role = if s.trend < 0.0 { Role::Down } else { Role::Up };
         (role, format!("{:>9}", text::growth((s.trend * 1e8) as i64)))
     };
-    let sellers = top(&view.sellers, "TOP SELLERS, LAST HOUR", "UNITS", left, n, &units);
-    let categories = top(&view.categories, "TOP CATEGORIES, LAST 30 MIN", "TREND", left, n, &trend);
+    let sellers = top(&view.sellers, "TOP SELLERS (1 H)", "UNITS", left, n, &units);
+    let categories = top(&view.categories, "TOP CATEGORIES (30 MIN)", "TREND", left, n, &trend);
     let blank = std::iter::repeat_with(Line::new);
     sellers.into_iter().zip(categories.into_iter().chain(blank)).map(|(s, c)| s.padded(left + 3).then(c)).collect()
 }
@@ -244,12 +244,12 @@ WINDOW   END        SALES       REVENUE    TICKET    GROWTH  SELLERS  LAST 30
 60s/30s  10:00:30      23      2,847.50    123.80   +47.3 %       12                              ▅█
 15m/1s   10:00:01     228     28,226.50    123.80    -0.9 %       12                              █▇
 
-TOP SELLERS, LAST HOUR            REVENUE    UNITS   TOP CATEGORIES, LAST 30 MIN       REVENUE    TREND
+TOP SELLERS (1 H)                 REVENUE    UNITS   TOP CATEGORIES (30 MIN)           REVENUE    TREND
 Casa Nova                        9,120.00       12   Eletrônicos                        800.00  -12.5 %
 Loja Azul                        4,120.50      120
 
 EVENTS   1 sent, 8 held back before them
-10:00:30  60s/30s  Activity spike, +47.3 % against the window before, 23 sales, 2,847.50; 8 held back before…
+10:00:30  60s/30s  Activity spike, +47.3 % against the window before, 23 sales, 2,847.50; 8 held back before;…
 "
         );
     }

@@ -217,12 +217,20 @@ impl Effective {
         Ok(())
     }
 
-    /// A variable or flag holds text: it is read as the default's kind, so that `UTC` needs no quotes and `5` is a number.
+    /// A variable or flag holds text: it is read as the default's kind, so that `UTC` needs no quotes, `5` is a number, and
+    /// a list is written with commas.
     fn lay_text(&mut self, path: &str, text: &str, origin: Origin) {
-        let is_text = |leaf: &Leaf| leaf.path == path && matches!(leaf.value, Value::String(_));
-        let keep = self.leaves.iter().any(is_text);
-        let parsed = if keep { None } else { text.parse::<Value>().ok() };
-        self.lay(Leaf { path: path.into(), value: parsed.unwrap_or_else(|| Value::String(text.into())), origin });
+        let like = self.leaves.iter().find(|leaf| leaf.path == path).map(|leaf| &leaf.value);
+        let whole = || Value::String(text.into());
+        let value = match like {
+            Some(Value::String(_)) => whole(),
+            Some(Value::Array(_)) if !text.trim_start().starts_with('[') => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::Array(items.map(|item| Value::String(item.into())).collect())
+            }
+            _ => text.parse().unwrap_or_else(|_| whole()),
+        };
+        self.lay(Leaf { path: path.into(), value, origin });
     }
 
     fn lay(&mut self, leaf: Leaf) {
@@ -235,6 +243,11 @@ impl Effective {
     /// The leaves in the order of `default.toml`.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    /// All values without where they come from: equal texts are equal settings.
+    pub fn values(&self) -> String {
+        self.leaves.iter().map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
     }
 
     /// Where the value of `path` comes from.

@@ -7,7 +7,7 @@
 use super::Keyed;
 use crate::time::Bi;
 use differential_dataflow::consolidation::consolidate;
-use differential_dataflow::difference::{Abelian, IsZero, Monoid};
+use differential_dataflow::difference::{Abelian, Monoid};
 use differential_dataflow::trace::cursor::cursor_list;
 use differential_dataflow::trace::{Cursor, TraceReader};
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};

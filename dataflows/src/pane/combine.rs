@@ -3,12 +3,12 @@
 use super::delta::{AmountDelta, Delta, Lump};
 use super::fold::{Closed, Fold, Note};
 use super::tally::{CategoryTally, Count, SellerTally};
-use crate::edge::{Batch, RowAt, Table};
-use crate::release::{Released, Worker};
+use crate::edge::{Batch, Table};
+use crate::release::Released;
+use crate::site::Site;
 use crate::row::{DeadLetter, Disposition, json};
 use crate::sale::{Fault, Span};
 use crate::time::Bi;
-use std::rc::Rc;
 use timely::PartialOrder;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
@@ -42,10 +42,10 @@ macro_rules! output {
 }
 
 /// Folds what was released into aggregates by (key, pane); a pane leaves when the watermark passes it.
-pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, worker: &Rc<Worker>) -> Combined<'s> {
+pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Combined<'s> {
     let scope = released.scope();
     let (me, peers) = (scope.index(), scope.peers());
-    let worker = worker.clone();
+    let site = site.clone();
     let mut builder = OperatorBuilder::new("Combine".into(), scope);
     let mut input = builder.new_input(released, Pipeline);
     let (mut sellers_out, sellers) = output!(builder, Delta<SellerTally>);
@@ -56,23 +56,24 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, worker: &Rc<Worker>)
     let (mut notes_out, notes) = output!(builder, Note);
     let (mut dead_out, dead) = output!(builder, Batch);
     builder.build(move |mut caps| {
-        let mut fold = Fold::new(&worker.plan, me, peers);
+        let mut fold = Fold::new(&site.context.plan, me, peers);
         let mut letters: Vec<Batch> = vec![];
         move |frontiers| {
             input.for_each(|_, data| {
                 for block in data.drain(..) {
                     let mut batch = Batch::new(block.before + 1, Table::DeadLetters);
                     for r in &block.decoded.rejects {
-                        letter(&worker, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
+                        letter(&site, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
                     }
                     fold.take(&block, |i| {
                         let message = "no window or feature takes it any more: it came later than every allowed_lateness";
                         let fault = Fault { code: "too_late", field: Some("sale_date"), message: message.into() };
-                        letter(&worker, &block, block.decoded.spans[i], Disposition::TooLate, &[fault], &mut batch);
+                        letter(&site, &block, block.decoded.spans[i], Disposition::TooLate, &[fault], &mut batch);
                     });
                     if !batch.rows.is_empty() {
                         letters.push(batch);
                     }
+                    site.context.waiting.release(block.block);
                 }
             });
             if caps.is_empty() {
@@ -90,7 +91,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, worker: &Rc<Worker>)
                 return;
             }
             let mut closed = Closed::default();
-            fold.close(frontier - 1, &worker.names.borrow(), &mut closed);
+            fold.close(frontier - 1, &site.context.names.borrow(), &mut closed);
             sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
             categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
             products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
@@ -103,17 +104,20 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, worker: &Rc<Worker>)
                     cap.downgrade(&open);
                 }
             }
-            fold.forget(&mut worker.names.borrow_mut(), worker.oldest_block());
+            let unused = site.context.waiting.least();
+            let mut names = site.context.names.borrow_mut();
+            let before = unused.unwrap_or(names.block + 1);
+            fold.forget(&mut names, before);
         }
     });
     Combined { sellers, categories, products, amounts, lumps, notes, dead }
 }
 
-fn letter(worker: &Worker, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
+fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
     let offset = block.decoded.base + u64::from(span.start);
     let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
-    let source = worker.sources.get(block.input as usize).map_or("", String::as_str);
+    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
     let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
-    to.row(RowAt { end: block.input, offset, ..RowAt::default() }, "", |text| json::dead_letter(&letter, false, text));
+    to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
     to.certify(|text| json::dead_letter(&letter, true, text));
 }

@@ -73,9 +73,9 @@ impl Orders {
     fn neighbours(&self, pane: u32, upto: u32, who: &Who) -> (Option<u32>, Option<u32>) {
         let end = pane.div_ceil(self.minute) * self.minute;
         let first = end - self.minute + self.slide;
-        let panes = |from: u32, to: u32| (from..=to).step_by(self.slide as usize);
-        let before = panes(first, pane).rev().skip(1).find(|p| self.live(*p, who));
-        let after = panes(pane, end.min(upto)).skip(1).find(|p| self.live(*p, who));
+        let panes = |from: u32, to: u32| (from / self.slide..=to / self.slide).map(|i| i * self.slide);
+        let before = panes(first, pane - self.slide).rev().find(|p| self.live(*p, who));
+        let after = panes(pane + self.slide, end.min(upto)).find(|p| self.live(*p, who));
         (before, after)
     }
 

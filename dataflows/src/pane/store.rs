@@ -6,7 +6,7 @@ use super::delta::Delta;
 use super::tally::Tally;
 use crate::group::Totals;
 use crate::plan::{Plan, ceil};
-use crate::release::Worker;
+use crate::site::Site;
 use crate::time::{Bi, Step};
 use differential_dataflow::{AsCollection, VecCollection};
 use std::cell::RefCell;
@@ -62,10 +62,10 @@ pub(super) fn paces(plan: &Plan) -> Vec<(u32, u32)> {
 }
 
 /// The store of a class of keys.
-pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, worker: &Rc<Worker>) -> Stored<'s, V> {
+pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, site: &Site) -> Stored<'s, V> {
     let scope = deltas.scope();
-    let (me, peers) = (scope.index(), scope.peers());
-    let plan = worker.plan.clone();
+    let peers = scope.peers();
+    let plan = site.context.plan.clone();
     let names = Rc::new(RefCell::new(Names::default()));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
     let mut input = builder.new_input(deltas, Exchange::new(|d: &Delta<V>| u64::from(d.to)));
@@ -84,7 +84,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, wo
     let (out, sums) = builder.new_output_connection::<Vec<(u32, Bi, V::Group)>, _>(back(features));
     let mut sums_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(out);
     let mut class = Class::<V>::new(&plan, kind, peers, names.clone());
-    let sizes = worker.sizes.clone();
+    let site = site.clone();
     builder.build(move |mut caps| {
         let n = plan.windows.len();
         let paces = paces(&plan);
@@ -123,7 +123,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, wo
                 let (slide, lateness) = if i == 2 * n { paces[n] } else { paces[i % n] };
                 downgrade(cap, hold(open, slide, lateness));
             }
-            sizes.borrow_mut().class(kind, me, class.size());
+            site.keep(kind, class.size());
         }
     });
     Stored { presence, best, sums: sums.as_collection(), names }

@@ -107,7 +107,7 @@ pub fn seller(key: &str, row: &SellerRow, out: &mut Vec<u8>) {
     raw(",\"seller_revenue_last_1h\":", out);
     money(c.revenue, out);
     raw(",\"seller_orders_last_1h\":", out);
-    optional(c.orders, out, |n, out| integer(n, out));
+    optional(c.orders, out, integer);
     raw(",\"n_support\":", out);
     integer(c.n_support, out);
     raw("}\n", out);

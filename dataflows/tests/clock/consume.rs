@@ -44,6 +44,7 @@ pub fn consume<'s>(
     let index = scope.index() as u64;
     let mut random = Random(seed ^ index);
     let counters = context.counters.clone();
+    let waiting = context.waiting.clone();
     let rows = released.unary::<Built<Row>, _, _, _>(Pipeline, "Rows", move |_, _| {
         move |input, output| {
             random.nap(sleep);
@@ -52,6 +53,7 @@ pub fn consume<'s>(
                 for r in data.drain(..) {
                     assert_eq!(cap.stamp().iter().copied().collect::<Vec<_>>(), [Bi::diagonal(r.before + 1)]);
                     let learned = r.before + 1;
+                    waiting.release(r.block);
                     add(&counters.accepted, r.decoded.sales.len() as u64);
                     add(&counters.rejected, r.decoded.rejects.len() as u64);
                     for sale in &r.decoded.sales {
