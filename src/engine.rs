@@ -31,7 +31,7 @@ use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
-/// How many blocks of each input a worker reads past what is bound.
+/// How many blocks are read past what is bound, for each worker.
 const AHEAD: u64 = 2;
 
 /// Where rows go, on worker 0 of process 0.
