@@ -164,12 +164,14 @@ fn params() -> impl Strategy<Value = Params> {
     let drift = prop_oneof![Just(MINUTE), Just(3_000_i64)];
     let lateness = prop_oneof![Just(MINUTE), Just(0_i64), Just(45_000)];
     let bytes = prop_oneof![4 => 1..400_u64, 3 => 400..2_000_u64, 1 => Just(1_u64 << 20)];
-    (windows(), gates, cooldown, events(), (slack, drift, lateness, bytes)).prop_map(
-        |(windows, gates, cooldown, events, (slack, max_drift, lateness, epoch_bytes))| Params {
+    let horizon = prop_oneof![3 => Just(0_i64), 1 => Just(5_000_i64), 1 => Just(10 * MINUTE)];
+    (windows(), gates, cooldown, events(), (slack, drift, lateness, bytes, horizon)).prop_map(
+        |(windows, gates, cooldown, events, (slack, max_drift, lateness, epoch_bytes, deduplicate))| Params {
             windows,
             features: (30_000, lateness),
             slack,
             max_drift,
+            deduplicate,
             epoch_bytes,
             gates,
             cooldown,
@@ -256,6 +258,7 @@ pub fn shuffled(most: usize) -> impl Strategy<Value = (Scenario, Scenario)> {
     let twice = (prop::collection::vec(any::<u32>(), most), prop::collection::vec(any::<u32>(), most));
     (scenario(most), twice, 50..2_000_u64).prop_map(|(mut base, (one, two), epoch_bytes)| {
         base.params.max_jump = 1_000 * HOUR;
+        base.params.deduplicate = 0;
         let lines = base.inputs.iter().flat_map(|i| &i.lines);
         let good: Vec<Record> = lines.filter_map(|l| if let Line::Good(r) = l { Some(r.clone()) } else { None }).collect();
         let patience = patience(&base.params);
