@@ -1,16 +1,16 @@
 //! What `replay` and `demo` share: a job, its stop, its summary.
 
 use super::compute::Cluster;
-use super::{Failure, print};
+use super::{Failure, World, print};
 use crate::console::report::Report;
-use crate::engine::{self, Job, Stop};
+use crate::engine::{self, Job, Sink, Stop};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::sink::tally::Totals;
 use crate::source::Input;
 use dataflows::clock::Counts;
 use dataflows::dictionary::identity;
-use dataflows::edge::{RowSink, Table};
+use dataflows::edge::Table;
 use dataflows::pipeline;
 use dataflows::row::event::Origin;
 use dataflows::site::Setup;
@@ -41,13 +41,11 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
 ///
 /// # Errors
 /// Whatever stopped it.
-pub fn run(job: Job, settings: &Settings, sink: Option<Box<dyn RowSink + Send>>) -> Result<engine::Report, Failure> {
-    let stop = job.stop.clone();
-    ctrlc::set_handler(move || {
-        if stop.requested() {
-            std::process::exit(130);
-        }
-        stop.request();
+pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> Result<engine::Report, Failure> {
+    let (stop, exit) = (job.stop.clone(), world.exit);
+    ctrlc::set_handler(move || match stop.requested() {
+        true => exit(Failure::Stopped.code().into()),
+        false => stop.request(),
     })
     .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
     let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
