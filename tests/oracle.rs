@@ -25,6 +25,8 @@ pub mod cooldown;
 pub mod events;
 pub mod scenario;
 pub mod harness;
+pub mod engine;
+mod against;
 pub mod by_hand;
 mod properties;
 

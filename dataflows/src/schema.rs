@@ -1,7 +1,10 @@
 //! How foreign records map onto the contract's fields: names, constants, number formats, templates, limits.
 
+use crate::decode::parts;
+use crate::validate::date_items;
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
+use thiserror::Error;
 
 /// The contract's input fields, in the order in which faults are reported.
 pub const FIELDS: [&str; 20] = [
@@ -32,9 +35,10 @@ pub const FIELDS: [&str; 20] = [
 pub enum From {
     /// A field of the record; the first of these names that is present counts.
     Fields(Vec<String>),
-    /// The same value for every record.
+    /// The same value for every record, as text (`1` serves a quantity).
     Constant(String),
-    /// A template: literal text with `{name}` for a field of the record and `{_record}` for its offset in the input.
+    /// A template: literal text with `{name}` for a field of the record and `{_record}` for its offset in the input; `{{` and
+    /// `}}` are braces. When one of its fields has no value, the template has none.
     Template(String),
 }
 
@@ -63,11 +67,13 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     /// For each contract field that is mapped, where it comes from. A field that is not in the map is read under its own
-    /// name and its alias (`asin` for `id_product`, `date` for `sale_date`).
+    /// name and its alias (`asin` for `id_product`, `date` for `sale_date`). A mapped field is somebody else's: its scalars are
+    /// taken by what they say, be they written as JSON numbers or as strings, and an empty one is none.
     pub fields: BTreeMap<&'static str, From>,
-    /// A negative quantity is a return of that many units.
+    /// A negative quantity is a return of that many units, in records that name no `op`.
     pub negative_quantity_is_return: bool,
-    /// chrono format strings tried in order for a `sale_date` that is not RFC 3339, e.g. `%Y-%m-%d %H:%M:%S`.
+    /// chrono format strings tried in order for a `sale_date` that is not RFC 3339, e.g. `%d/%m/%Y %H:%M`. A time that looks
+    /// like RFC 3339 but names no zone is tried with these first.
     pub date_formats: Vec<String>,
     /// The zone of a time that names none.
     pub zone: Tz,
@@ -94,5 +100,63 @@ impl Default for Schema {
             limits: Limits::default(),
             keep_ids: false,
         }
+    }
+}
+
+/// A schema that nothing can be decoded with.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct SchemaError(pub String);
+
+impl Schema {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// In words for a person: names a field that the contract does not have, a template or date format that cannot be read, a
+    /// delimiter that would be ambiguous, or limits that no sale can keep or that a sale cannot hold.
+    pub fn check(&self) -> Result<(), SchemaError> {
+        self.fields()?;
+        for format in &self.date_formats {
+            date_items(format).map_err(SchemaError)?;
+        }
+        let error = |problem: String| Err(SchemaError(problem));
+        if self.payments.is_empty() {
+            return error("payments must name at least one".into());
+        }
+        if !self.delimiter.is_ascii() || matches!(self.delimiter, b'"' | b'\n' | b'\r') {
+            return error("the delimiter must be one ASCII character, and neither a quote nor a line end".into());
+        }
+        let limits = &self.limits;
+        let amounts = [("price", limits.price), ("quantity", limits.quantity)];
+        for (name, (low, high)) in amounts {
+            if low < 1 || high > i64::from(u32::MAX) {
+                return error(format!("the limits of {name} must lie in 1..={} (money in cents)", u32::MAX));
+            }
+        }
+        let ids = (limits.id_bytes.0 as i64, limits.id_bytes.1 as i64);
+        for (name, (low, high)) in amounts.into_iter().chain([("total", limits.total), ("time", limits.time), ("id_bytes", ids)])
+        {
+            if low > high {
+                return error(format!("the limits of {name} leave nothing: {low} is more than {high}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn fields(&self) -> Result<(), SchemaError> {
+        for (field, from) in &self.fields {
+            if !FIELDS.contains(field) {
+                return Err(SchemaError(format!("{field} is not a field of a sale")));
+            }
+            let problem = match from {
+                From::Fields(names) if names.is_empty() || names.iter().any(String::is_empty) => Some("needs a name".into()),
+                From::Fields(_) | From::Constant(_) => None,
+                From::Template(template) => parts(template).err(),
+            };
+            if let Some(problem) = problem {
+                return Err(SchemaError(format!("{field}: {problem}")));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,324 @@
+//! Bytes to sales and rejects: the records of a block, each with exactly one of the two fates.
+//!
+//! ```text
+//! line  ─► scanner ─┬─────────► slots ─► mapping ─► rules ─► sale    (names interned)
+//!                   └► fallback ─┘      (settings)       └─► reject  (all faults)
+//! CSV   ─► csv ───────────────────┘
+//! ```
+//!
+//! Splitting and judging are apart: whatever the format and whatever the fields are called, a record becomes one row of slots
+//! ([`record`]), and one set of rules ([`validate`](crate::validate)) looks at it. What is the contract's own costs nothing
+//! extra: its names lead straight to their slots. Nothing is allocated for a valid sale; a block is decoded in one pass, and
+//! the bytes go on with the result, because a dead letter carries them untouched.
+//!
+//! Names are interned only for records that are valid, so that garbage does not fill the dictionaries.
+
+mod csv;
+mod fallback;
+mod mapping;
+pub(crate) mod record;
+mod scanner;
+
+pub(crate) use mapping::{choices, parts};
+
+use crate::dictionary::{Dictionaries, identity};
+use crate::sale::{Decoded, Fault, Reject, Sale, Span};
+use crate::schema::{From, Schema};
+use crate::validate::{Valid, Validator};
+use fallback::Unreadable;
+use mapping::Mapping;
+use memchr::memchr;
+use record::{RULED, Record, Slot};
+use scanner::Scanner;
+use std::collections::HashMap;
+use std::sync::Arc;
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+/// A longer record is rejected unread.
+pub const MAX_RECORD: usize = 1 << 20;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// One JSON object per line.
+    Json,
+    /// CSV with a header.
+    Csv,
+}
+
+/// Why the header of a CSV input is of no use.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum HeaderError {
+    /// It is not UTF-8.
+    #[error("the header is not UTF-8")]
+    NotUtf8,
+    /// Every record would be rejected for want of a field.
+    #[error("the header has no column for {field}: it should be called {wanted}, and the columns are {columns}")]
+    Missing {
+        /// The contract's field.
+        field: &'static str,
+        /// The names that would do.
+        wanted: String,
+        /// What is there.
+        columns: String,
+    },
+    /// It cannot be said which of two columns counts.
+    #[error("the header has two columns called {0}")]
+    Twice(String),
+}
+
+/// Decodes the blocks of one worker; keeps what is worth keeping from record to record.
+pub struct Decoder {
+    schema: Arc<Schema>,
+    mapping: Mapping,
+    validator: Validator,
+    /// For each CSV input the slot of each column, if anyone asks for it.
+    headers: HashMap<u32, Arc<[Option<usize>]>>,
+    scanner: Scanner,
+    slots: Vec<Slot>,
+    scratch: String,
+}
+
+impl Decoder {
+    /// A decoder for a schema that [`Schema::check`] has passed.
+    pub fn new(schema: Arc<Schema>) -> Decoder {
+        debug_assert_eq!(schema.check(), Ok(()));
+        let mapping = Mapping::new(&schema);
+        Decoder {
+            validator: Validator::new(schema.clone()),
+            headers: HashMap::new(),
+            scanner: Scanner::default(),
+            slots: vec![Slot::default(); mapping.width],
+            scratch: mapping.constants.clone(),
+            mapping,
+            schema,
+        }
+    }
+
+    /// The header record of a CSV input, to be given before its records.
+    ///
+    /// # Errors
+    /// When the columns cannot serve: a required field has none, or a name that is asked for stands there twice.
+    pub fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), HeaderError> {
+        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|_| HeaderError::NotUtf8)?;
+        let (mut names, mut scratch) = (vec![], String::new());
+        csv::record(bytes, 0, self.schema.delimiter, |cell| {
+            let name = csv::value(text, 0, cell, &mut scratch);
+            names.push(name);
+        });
+        let names: Vec<&str> = names.iter().map(|name| name.text(text, &scratch).trim_ascii()).collect();
+        let slots: Vec<_> = names.iter().map(|name| self.mapping.slot(name.as_bytes())).collect();
+        for (i, slot) in slots.iter().enumerate() {
+            if slot.is_some() && slots[..i].contains(slot) {
+                return Err(HeaderError::Twice(names[i].into()));
+            }
+        }
+        for field in ["id_sale", "id_product", "seller", "price", "tp_payment", "sale_date"] {
+            let wanted = choices(&self.schema, field);
+            let has = |name: &String| names.contains(&name.as_str());
+            let served = match self.schema.fields.get(field) {
+                Some(From::Constant(_)) => true,
+                Some(From::Template(_)) => wanted.iter().all(has),
+                Some(From::Fields(_)) | None => wanted.iter().any(has),
+            };
+            if !served {
+                return Err(HeaderError::Missing { field, wanted: wanted.join(" or "), columns: names.join(", ") });
+            }
+        }
+        self.headers.insert(input, slots.into());
+        Ok(())
+    }
+
+    /// Where the records that begin in `bytes[from..until]` end: one past the line end of the last of them. `None` when that
+    /// line end is not among the bytes: more are needed, or the input ends here. `from` is the beginning of a record.
+    pub fn end(&self, format: Format, bytes: &[u8], from: usize, until: usize) -> Option<usize> {
+        let until = until.min(bytes.len());
+        if until <= from {
+            return Some(from);
+        }
+        match format {
+            // The byte before `until` belongs to the last record, be it its line end.
+            Format::Json => memchr(b'\n', &bytes[until - 1..]).map(|k| until + k),
+            Format::Csv => {
+                let mut at = from;
+                while at < until {
+                    let extent = csv::record(bytes, at, self.schema.delimiter, |_| {});
+                    if !extent.ended {
+                        return None;
+                    }
+                    at = extent.next;
+                }
+                Some(at)
+            }
+        }
+    }
+
+    /// Decodes the records that begin in `bytes[from..until]`; the last may extend past `until`. `from` is the beginning of a
+    /// record, `base` the offset of `bytes[0]` in the input. A block is smaller than 4 GiB.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a block is four numbers; a struct around them would be built only to be taken apart"
+    )]
+    pub fn block(
+        &mut self,
+        format: Format,
+        input: u32,
+        bytes: Vec<u8>,
+        base: u64,
+        from: usize,
+        until: usize,
+        names: &mut Dictionaries,
+    ) -> Decoded {
+        let until = until.min(bytes.len());
+        let bom = base == 0 && from == 0 && bytes.starts_with(BOM);
+        let from = if bom { BOM.len() } else { from };
+        let mut to = Decoded { base, ..Decoded::default() };
+        match format {
+            Format::Json => self.lines(&bytes, from, until, &mut Fate { names, to: &mut to }),
+            Format::Csv => self.table(input, &bytes, from, until, &mut Fate { names, to: &mut to }),
+        }
+        to.bytes = bytes;
+        to
+    }
+
+    fn lines(&mut self, bytes: &[u8], from: usize, until: usize, fate: &mut Fate) {
+        // A record of the contract has some 300 bytes.
+        let guess = until.saturating_sub(from) / 256;
+        fate.to.sales.reserve(guess);
+        fate.to.spans.reserve(guess);
+        let mut at = from;
+        while at < until {
+            let stop = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |k| at + k);
+            let end = if stop > at && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
+            if let Some(line) = fate.readable(&bytes[at..end], at, None) {
+                self.line(line, at, fate);
+            }
+            at = stop + 1;
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, line: &str, at: usize, fate: &mut Fate) {
+        self.clear();
+        if !self.scanner.scan(&self.mapping, line, &mut self.slots) {
+            self.clear();
+            match fallback::parse(&self.mapping, line, &mut self.slots, &mut self.scratch) {
+                Ok(()) => {}
+                Err(Unreadable::Json(problem)) => return fate.unread("bad_json", problem, span(line, at)),
+                Err(Unreadable::NotAnObject) => {
+                    return fate.unread("not_an_object", "JSON, but not an object".into(), span(line, at));
+                }
+            }
+        }
+        self.judge(line, at, fate);
+    }
+
+    fn table(&mut self, input: u32, bytes: &[u8], from: usize, until: usize, fate: &mut Fate) {
+        let columns = self.headers.get(&input).cloned().unwrap_or_default();
+        let mut cells = vec![];
+        let mut at = from;
+        while at < until {
+            cells.clear();
+            let extent = csv::record(bytes, at, self.schema.delimiter, |cell| cells.push(cell));
+            if let Some(line) = fate.readable(&bytes[at..extent.end], at, Some(self.schema.delimiter)) {
+                if extent.open {
+                    fate.unread("bad_csv", "a quote is still open at the end of the input".into(), span(line, at));
+                } else if cells.len() != columns.len() {
+                    let problem = format!("{} cells, and the header has {}", cells.len(), columns.len());
+                    fate.unread("bad_csv", problem, span(line, at));
+                } else {
+                    self.clear();
+                    for (&cell, slot) in cells.iter().zip(&*columns) {
+                        if let Some(slot) = *slot {
+                            self.slots[slot] = csv::value(line, at, cell, &mut self.scratch);
+                        }
+                    }
+                    self.judge(line, at, fate);
+                }
+            }
+            at = extent.next;
+        }
+    }
+
+    #[inline]
+    fn clear(&mut self) {
+        self.slots.fill(Slot::default());
+        self.scratch.truncate(self.mapping.constants.len());
+    }
+
+    /// Sends a record that has been split to its fate.
+    #[inline]
+    fn judge(&mut self, line: &str, at: usize, fate: &mut Fate) {
+        self.mapping.fill(line, fate.to.base + at as u64, &mut self.slots, &mut self.scratch);
+        let record = Record { line, scratch: &self.scratch, slots: &self.slots[..RULED] };
+        match self.validator.check(&record) {
+            Ok(valid) => fate.sell(&valid, span(line, at), self.schema.keep_ids),
+            Err(faults) => fate.to.rejects.push(Reject { span: span(line, at), faults }),
+        }
+    }
+}
+
+#[inline]
+fn span(line: &str, at: usize) -> Span {
+    Span { start: at as u32, end: (at + line.len()) as u32 }
+}
+
+/// Where records end up.
+struct Fate<'a> {
+    names: &'a mut Dictionaries,
+    to: &'a mut Decoded,
+}
+
+impl Fate<'_> {
+    /// The bytes of a record as text, unless it is blank, or refused here.
+    #[inline]
+    fn readable<'b>(&mut self, bytes: &'b [u8], at: usize, delimiter: Option<u8>) -> Option<&'b str> {
+        if bytes.iter().all(|&b| b.is_ascii_whitespace() && Some(b) != delimiter) {
+            return None;
+        }
+        let span = Span { start: at as u32, end: (at + bytes.len()) as u32 };
+        if bytes.len() > MAX_RECORD {
+            let problem = format!("{} bytes, a record may have {MAX_RECORD}", bytes.len());
+            self.unread("record_too_large", problem, span);
+            return None;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.unread("bad_utf8", format!("byte {} is not UTF-8", error.valid_up_to() + 1), span);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn unread(&mut self, code: &'static str, message: String, span: Span) {
+        self.to.rejects.push(Reject { span, faults: vec![Fault { code, field: None, message }] });
+    }
+
+    #[inline]
+    fn sell(&mut self, valid: &Valid, span: Span, keep_id: bool) {
+        let names = &mut *self.names;
+        let now = names.block;
+        // No customer is [0, 0], so no customer's identity may be.
+        let customer = if valid.customer.is_empty() { 0 } else { identity(valid.customer.as_bytes()).max(1) };
+        self.to.sales.push(Sale {
+            at: valid.at,
+            customer: [customer as u64, (customer >> 64) as u64],
+            seller: names.sellers.intern(valid.seller, now),
+            product: names.products.intern(valid.product, now),
+            category: names.categories.intern(valid.category, now),
+            price: valid.price,
+            quantity: valid.quantity,
+            op: valid.op,
+        });
+        self.to.spans.push(span);
+        if keep_id {
+            self.to.ids.push(xxh3_128_with_seed(valid.id.as_bytes(), valid.op as u64));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Where rows go: each sink is a [`dataflows::edge::RowSink`].
+
+pub mod files;
