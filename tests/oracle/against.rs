@@ -13,3 +13,11 @@ proptest! {
         }
     }
 }
+
+/// The cases whose output is worked out by hand.
+#[test]
+fn the_engine_on_the_cases_by_hand() {
+    for scenario in super::by_hand::scenarios() {
+        assert_eq!(harness::check(&engine::run, &scenario), Ok(()));
+    }
+}
