@@ -3,9 +3,13 @@
 //! Rows and reports go to stdout, everything else to stderr. [`main`] takes the arguments and the environment, so that a
 //! test can give its own; only `src/main.rs` reads the real ones and ends the process.
 
-pub mod compute;
-pub mod completions;
+mod compute;
+mod run;
+pub mod demo;
+pub mod replay;
+pub mod generate;
 pub mod config;
+pub mod completions;
 mod failure;
 
 pub use failure::Failure;
@@ -15,6 +19,7 @@ use crate::settings::layer::Flag;
 use crate::settings::{Given, Settings};
 use crate::telemetry;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use indicatif::ProgressBar;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -31,7 +36,7 @@ pub struct World {
 #[derive(Debug, Parser)]
 #[command(name = "vitrine", version, arg_required_else_help = true, max_term_width = 110)]
 #[command(
-    after_help = "Example:\n  vitrine config show\n\nExit codes: 0 done, 1 a check failed, 2 wrong usage, 69 a needed service is away, 70 a bug, \
+    after_help = "Examples:\n  vitrine demo\n  vitrine generate --sales 100000 --seed 7 -o sales.ndjson\n  vitrine replay sales.ndjson --out results\n\nExit codes: 0 done, 1 a check failed, 2 wrong usage, 69 a needed service is away, 70 a bug, \
                         74 input or output failed, 78 bad settings."
 )]
 pub struct Cli {
@@ -71,19 +76,24 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// A setting that has a flag of its own.
+fn flag(name: &str, path: &str, value: impl ToString) -> Flag {
+    Flag { name: name.into(), path: path.into(), text: value.to_string() }
+}
+
 impl SettingsArgs {
     /// Reads and resolves the settings.
-    ///
-    /// # Errors
-    /// [`Failure::Settings`], in words.
-    pub fn load(&self, world: &World) -> Result<Settings, Failure> {
-        let mut flags: Vec<Flag> = vec![];
-        for (key, value) in &self.set {
-            flags.push(Flag { name: "--set".into(), path: key.clone(), text: value.clone() });
-        }
+    fn load(&self, world: &World) -> Result<Settings, Failure> {
+        self.load_with(world, [])
+    }
+
+    /// Reads and resolves the settings, with those that have flags of their own.
+    fn load_with(&self, world: &World, own: impl IntoIterator<Item = Flag>) -> Result<Settings, Failure> {
+        let mut flags: Vec<Flag> = self.set.iter().map(|(key, value)| flag("--set", key, value)).collect();
         if !self.window.is_empty() {
-            flags.push(Flag { name: "--window".into(), path: "windows".into(), text: self.window.join(",") });
+            flags.push(flag("--window", "windows", self.window.join(",")));
         }
+        flags.extend(own);
         let here = || Some(PathBuf::from("vitrine.toml")).filter(|path| path.is_file());
         let given = Given { file: self.config.clone().or_else(here), env: world.env.clone(), flags };
         let settings = Settings::load(&given)?;
@@ -94,8 +104,30 @@ impl SettingsArgs {
     }
 }
 
+/// How this command talks to the person.
+pub struct Session {
+    screen: Screen,
+    quiet: bool,
+}
+
+impl Session {
+    /// A bar on the screen, hidden when less is to be said.
+    fn bar(&self, bar: ProgressBar) -> ProgressBar {
+        if self.quiet { ProgressBar::hidden() } else { self.screen.bars().add(bar) }
+    }
+
+    /// What `start` shows on the screen, unless less is to be said.
+    fn progress<T>(&self, start: impl FnOnce(&Screen) -> std::io::Result<T>) -> Result<Option<T>, Failure> {
+        let shown = if self.quiet { None } else { Some(start(&self.screen)) };
+        shown.transpose().map_err(|e| Failure::Io(format!("cannot show the progress: {e}")))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Replay(replay::Replay),
+    Generate(generate::Generate),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -115,9 +147,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
             return if error.use_stderr() { Err(Failure::Shown) } else { piped(shown) };
         }
     };
-    let screen = Screen::default();
-    telemetry::init(telemetry::Level::new(cli.logging.quiet, cli.logging.verbose), world.var("RUST_LOG"), &screen);
+    let session = Session { screen: Screen::default(), quiet: cli.logging.quiet };
+    let level = telemetry::Level::new(cli.logging.quiet, cli.logging.verbose);
+    telemetry::init(level, world.var("RUST_LOG"), &session.screen);
     match cli.command {
+        Command::Demo(args) => args.run(world, &session),
+        Command::Replay(args) => args.run(world, &session),
+        Command::Generate(args) => args.run(world, &session),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

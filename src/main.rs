@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 use vitrine::cli::{self, Failure};
+use vitrine::engine;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
-        let failure = Failure::Bug(info.to_string().replace('\n', " "));
-        let _ = writeln!(anstream::stderr(), "{}", failure.line().unwrap_or_default());
+        let failure = Failure::Run(engine::explain(info));
+        say(&failure);
         // A panicking worker would not stop its siblings: the process ends here.
         std::process::exit(failure.code().into());
     }));
@@ -15,11 +16,15 @@ fn main() -> ExitCode {
     match cli::main(std::env::args_os(), &world) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if let Some(line) = failure.line() {
-                let _ = writeln!(anstream::stderr(), "{line}");
-            }
+            say(&failure);
             ExitCode::from(failure.code())
         }
+    }
+}
+
+fn say(failure: &Failure) {
+    if let Some(line) = failure.line() {
+        let _ = writeln!(anstream::stderr(), "{line}"); // without a stderr the exit code has to do
     }
 }
 

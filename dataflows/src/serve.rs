@@ -169,7 +169,7 @@ pub fn serve<'s, R: Served>(
                     output.session(&*hold).give(batch);
                 }
             }
-            rows.names.borrow_mut().rows_out = open - 1;
+            rows.names.borrow_mut().rows_out = open.saturating_sub(1);
             if hold.time().s < open {
                 hold.downgrade(&Bi::diagonal(open));
             }

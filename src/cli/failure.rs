@@ -1,8 +1,8 @@
 //! Why a command stopped, by what the person has to do about it.
 
-use crate::settings;
+use crate::{error, settings, sink};
 
-/// Each variant is one exit code of the contract.
+/// What ends a command before its end. The exit codes are those of the contract.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Wrong usage that clap has already explained.
@@ -11,39 +11,41 @@ pub enum Failure {
     /// Wrong usage.
     #[error("{0}")]
     Usage(String),
-    /// Another process or a service is away.
+    /// Ctrl-C or SIGTERM came before the end.
     #[error("{0}")]
-    Unavailable(String),
-    /// Our own mistake.
-    #[error("this is a bug in vitrine, please report it: {0}")]
-    Bug(String),
-    /// Input or output failed.
+    Stopped(String),
+    /// Something besides the run itself cannot be read or written.
     #[error("{0}")]
     Io(String),
     /// The settings are wrong.
     #[error("{0}")]
     Settings(#[from] settings::Error),
+    /// The result folder.
+    #[error("{0}")]
+    Files(#[from] sink::files::Error),
+    /// The run failed.
+    #[error("{0}")]
+    Run(#[from] error::Error),
 }
 
 impl Failure {
-    /// The exit code.
+    /// The exit code. A run that was stopped ends as shells expect of an interrupted program.
     pub fn code(&self) -> u8 {
         match self {
             Failure::Shown | Failure::Usage(_) => 2,
-            Failure::Unavailable(_) => 69,
-            Failure::Bug(_) => 70,
-            Failure::Io(_) => 74,
+            Failure::Io(_) | Failure::Files(_) => 74,
             Failure::Settings(_) => 78,
+            Failure::Run(error) => error.exit_code(),
+            Failure::Stopped(_) => 130,
         }
     }
 
     /// What stderr says, in the manner of clap; `None` when it has been said.
     pub fn line(&self) -> Option<String> {
-        let red = clap::builder::Styles::styled();
-        let error = red.get_error();
-        let prefix = format!("{error}error:{error:#} ");
+        let styles = clap::builder::Styles::styled();
+        let error = styles.get_error();
         let text = self.to_string();
-        let lines: Vec<String> = text.lines().map(|line| format!("{prefix}{line}")).collect();
+        let lines: Vec<String> = text.lines().map(|line| format!("{error}error:{error:#} {line}")).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }

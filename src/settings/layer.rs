@@ -245,6 +245,11 @@ impl Effective {
         &self.leaves
     }
 
+    /// All values without where they come from: equal texts are equal settings.
+    pub fn values(&self) -> String {
+        self.leaves.iter().map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
+    }
+
     /// Where the value of `path` comes from.
     pub fn origin(&self, path: &str) -> Origin {
         self.leaves.iter().find(|l| l.path == path).map_or(Origin::Default, |l| l.origin.clone())

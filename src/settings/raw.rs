@@ -3,7 +3,7 @@
 //! Nothing is optional here, because every default stands in `default.toml`; a key that is missing there is a bug that the
 //! first test finds.
 
-use super::value::{Count, Instant, Mapping, Money, Percent, Range, Size, Span, Texts, Windows};
+use super::value::{Count, Instant, Mapping, Money, Number, Percent, Range, Size, Span, Texts, Windows};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct Raw {
     pub ingest: Ingest,
     /// `[replay]`
     pub replay: Replay,
+    /// `[generate]`
+    pub generate: Generate,
     /// `[schema]`
     pub schema: Schema,
 }
@@ -108,6 +110,38 @@ pub struct Ingest {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Replay {
     pub epoch_bytes: Size,
+}
+
+/// `[generate]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Generate {
+    pub seed: Count,
+    pub sellers: Count,
+    pub categories: Count,
+    pub customers: Count,
+    pub rate: Number,
+    pub start: Instant,
+    pub utc_offset_minutes: Count,
+    pub season: Number,
+    pub noise: Number,
+    pub clumping: Number,
+    pub seller_zipf: Number,
+    pub jitter: Span,
+    pub late: Number,
+    pub late_mean: Span,
+    pub cancels: Number,
+    pub cancel_within: Span,
+    pub returns: Number,
+    pub return_mean: Span,
+    pub duplicates: Number,
+    pub broken: Number,
+    pub guests: Number,
+    pub incidents: String,
+    pub incidents_per_day: Count,
+    pub incidents_after: Span,
+    pub incidents_gap: Span,
 }
 
 /// `[schema]`

@@ -26,6 +26,7 @@ impl Settings {
         if !(1..=MOST_EPOCH_BYTES).contains(&epoch_bytes) {
             return Err(effective.problem("replay.epoch_bytes", "must be between 1 byte and 1GiB"));
         }
+        let (generate, demo) = super::shop::resolve(&raw.generate, &effective)?;
         let clock = Clock {
             max_future: raw.time.max_future.0,
             max_jump: raw.time.max_jump.0,
@@ -33,7 +34,7 @@ impl Settings {
             idle_timeout: raw.time.idle_timeout.0,
             advance_when_idle: raw.time.advance_when_idle,
         };
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, effective })
+        Ok(Settings { spec, plan, schema, clock, epoch_bytes, generate, demo, effective })
     }
 }
 

@@ -20,6 +20,11 @@ pub struct Size(pub u64);
 #[serde(try_from = "Value")]
 pub struct Money(pub i64);
 
+/// Any number.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct Number(pub f64);
+
 /// A share or threshold in per cent.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
@@ -198,20 +203,28 @@ impl TryFrom<Value> for Money {
     }
 }
 
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Integer(n) => *n as f64,
+        Value::Float(x) => *x,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    Some(number).filter(|x| x.is_finite())
+}
+
+impl TryFrom<Value> for Number {
+    type Error = String;
+    fn try_from(value: Value) -> Result<Self, String> {
+        number(&value).map(Number).ok_or_else(|| format!("a number is expected here, found {}", kind(&value)))
+    }
+}
+
 impl TryFrom<Value> for Percent {
     type Error = String;
     fn try_from(value: Value) -> Result<Self, String> {
-        let number = match &value {
-            Value::Integer(n) => *n as f64,
-            Value::Float(x) => *x,
-            Value::String(text) => text.trim().parse().unwrap_or(f64::NAN),
-            _ => f64::NAN,
-        };
-        if number.is_finite() && number >= 0.0 {
-            Ok(Percent(number))
-        } else {
-            Err(format!("a number of per cent, 0 or more, is expected here, found {}", kind(&value)))
-        }
+        let percent = number(&value).filter(|x| *x >= 0.0).map(Percent);
+        percent.ok_or_else(|| format!("a number of per cent, 0 or more, is expected here, found {}", kind(&value)))
     }
 }
 

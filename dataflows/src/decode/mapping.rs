@@ -19,32 +19,23 @@ pub(crate) enum Part {
     Record,
 }
 
-/// Splits a template into its pieces. `{{` and `}}` are braces.
+/// Splits a template into its pieces.
 pub(crate) fn parts(template: &str) -> Result<Vec<Part>, String> {
     let mut parts = vec![];
-    let mut literal = String::new();
     let mut rest = template;
     while let Some(at) = rest.find(['{', '}']) {
-        literal.push_str(&rest[..at]);
-        let (brace, after) = (&rest[at..=at], &rest[at + 1..]);
-        if let Some(twice) = after.strip_prefix(brace) {
-            literal.push_str(brace);
-            rest = twice;
-            continue;
-        }
-        let name = if brace == "{" { after.find('}').map(|end| &after[..end]) } else { None };
-        let Some(name) = name.filter(|name| !name.is_empty() && !name.contains('{')) else {
-            return Err(format!("the template `{template}` has a brace without its partner (write a plain brace twice)"));
+        let name = rest[at..].strip_prefix('{').and_then(|after| after.split_once('}'));
+        let Some((name, after)) = name.filter(|(name, _)| !name.is_empty() && !name.contains('{')) else {
+            return Err(format!("the template `{template}` needs a name in closed braces, as in `{{Invoice}}:{{_record}}`"));
         };
-        if !literal.is_empty() {
-            parts.push(Part::Literal(std::mem::take(&mut literal)));
+        if at > 0 {
+            parts.push(Part::Literal(rest[..at].into()));
         }
         parts.push(if name == "_record" { Part::Record } else { Part::Field(name.into()) });
-        rest = &after[name.len() + 1..];
+        rest = after;
     }
-    literal.push_str(rest);
-    if !literal.is_empty() {
-        parts.push(Part::Literal(literal));
+    if !rest.is_empty() {
+        parts.push(Part::Literal(rest.into()));
     }
     Ok(parts)
 }

@@ -134,6 +134,7 @@ impl Amounts {
         for _ in 0..quiet.min(self.keep) {
             self.push(last);
         }
+        // Without this close the newest value would go on, as it was before any correction.
         // Ends that rows of different ticks of release change are settled one after the other: a row that came too late
         // for an end must not show in it.
         self.late.sort_by_key(|x| x.1);
@@ -146,9 +147,9 @@ impl Amounts {
                 self.settle(from, upto, s, out);
             }
         }
-        let (before, now) = (self.said.back().copied().unwrap_or(0), self.greatest(s));
-        if before != now {
-            step(out, s, s, now, before);
+        let now = self.greatest(s);
+        if last != now {
+            step(out, s, s, now, last);
         }
         self.push(now);
         (self.closed, self.open) = (s, 0);

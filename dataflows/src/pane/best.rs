@@ -162,10 +162,12 @@ impl Best {
         let old = |past: &VecDeque<Past>, i: Option<usize>| i.and_then(|i| past.get(i)).map_or(0, |p| p.best);
         let mut was = old(&self.past, self.index(from, s).and_then(|i| i.checked_sub(1)));
         let mut is = was;
+        // Without this close the newest value would go on, as it was before any correction.
+        let last = old(&self.past, self.past.len().checked_sub(1));
         let mut e = from;
         while e <= s {
             let (before, after) = if e == s {
-                (old(&self.past, self.past.len().checked_sub(1)), newest)
+                (last, newest)
             } else {
                 let i = self.index(e, s);
                 let before = old(&self.past, i);

@@ -70,12 +70,12 @@ impl Minutes {
             sums: (sales, to - from, number * (to - from), to * to - from * from),
         };
         let whole = s / self.minute * self.minute;
-        for (&end, keys) in self.minutes.range(self.entered + 1..=whole) {
+        for (&end, keys) in between(&self.minutes, self.entered, whole) {
             for (&id, &(sales, cents)) in keys {
                 give(change(id, end, self.number(end), sales, 0, cents.into()));
             }
         }
-        self.entered = whole;
+        self.entered = self.entered.max(whole);
         for (end, from, id, sales, cents) in std::mem::take(&mut self.late) {
             if from >= end + self.span {
                 continue;
@@ -92,7 +92,7 @@ impl Minutes {
             }
         }
         if let Some(last) = s.checked_sub(self.span) {
-            for (&end, keys) in self.minutes.range(self.left + 1..=last) {
+            for (&end, keys) in between(&self.minutes, self.left, last) {
                 for (&id, &(sales, cents)) in keys {
                     give(negated(change(id, end, self.number(end), sales, 0, cents.into()), end + self.span));
                 }
@@ -104,6 +104,11 @@ impl Minutes {
             self.minutes.pop_first();
         }
     }
+}
+
+/// The minutes that end after `after`, up to `upto`.
+fn between<V>(minutes: &BTreeMap<u32, V>, after: u32, upto: u32) -> impl Iterator<Item = (&u32, &V)> {
+    minutes.range(after + 1..).take_while(move |x| *x.0 <= upto)
 }
 
 fn negated(c: Change, end: u32) -> Change {

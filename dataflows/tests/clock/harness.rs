@@ -122,7 +122,9 @@ impl Pull for Trickle {
 pub struct Lines;
 
 impl Decode for Lines {
-    fn header(&mut self, _input: u32, _bytes: &[u8]) {}
+    fn header(&mut self, _input: u32, _bytes: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
     fn block(&mut self, _input: u32, _format: Format, raw: RawBlock, _names: &mut Dictionaries) -> Decoded {
         let RawBlock { bytes, base, from, until } = raw;
         let mut decoded = Decoded { base, ..Decoded::default() };
@@ -257,6 +259,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         stop,
         progress: Arc::new(Progress::default()),
     };
+    let sources: Arc<[String]> = (0..files.len()).map(|i| i.to_string()).collect();
     let text = Arc::new(Mutex::new(String::new()));
     let communication = match shape.workers {
         1 => CommunicationConfig::Thread,
@@ -265,7 +268,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
     let (out, chance, fronts) = (text.clone(), (shape.seed, shape.sleep), shape.fronts);
     let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
-        let context = Context::new(settings.plan.clone(), None);
+        let context = Context::new(settings.plan.clone(), sources.clone(), None);
         let feed = |(i, file): (usize, &Arc<Memory>)| match (fronts >> i) & 1 {
             0 => Feed::Blocks(file.clone()),
             _ if i % worker.peers() != worker.index() => Feed::Other,
