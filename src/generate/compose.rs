@@ -79,7 +79,7 @@ fn name(tables: &Departments, category: &Category, z: f64, dice: &mut Dice) -> (
 /// A word of the list; where the list goes by price, the one at the price's quantile, give or take.
 fn word(list: &Words, z: f64, dice: &mut Dice) -> &'static str {
     if !list.by_price {
-        return dice.pick(list.words.as_slice());
+        return dice.pick::<&'static str>(&list.words);
     }
     let blurred = (z + 0.3 * dice.normal()) / libm::sqrt(1.09);
     let quantile = 0.5 * libm::erfc(-blurred / std::f64::consts::SQRT_2);
