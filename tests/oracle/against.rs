@@ -30,20 +30,6 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// For any order of arrival within the allowed lateness and any size of epochs, the last word on every row is the same.
-    #[test]
-    fn the_last_word_of_the_engine_does_not_depend_on_arrival((one, two) in scenario::shuffled(60)) {
-        let words = |scenario: &scenario::Scenario, workers| {
-            let inputs: Vec<_> = scenario.inputs.iter().map(|i| (i.source.clone(), i.lay().0)).collect();
-            engine::run(&scenario.params, &inputs, workers).map(|tables| harness::all_last_words(&tables))
-        };
-        prop_assert_eq!(words(&one, 2), words(&two, 3));
-    }
-}
-
 /// The cases whose output is worked out by hand.
 #[test]
 fn the_engine_on_the_cases_by_hand() {
