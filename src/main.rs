@@ -6,7 +6,11 @@ use vitrine::cli::{self, Failure};
 use vitrine::engine;
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|info| {
+    let trace = std::env::var_os("RUST_BACKTRACE").map(|_| std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |info| {
+        if let Some(trace) = &trace {
+            trace(info);
+        }
         let failure = Failure::Run(engine::explain(info));
         say(&failure);
         // A panicking worker would not stop its siblings: the process ends here.

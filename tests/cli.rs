@@ -24,8 +24,9 @@ fn anywhere(args: &[&str]) -> (i32, String, String) {
 /// The subcommands that the help of `args` lists, but for `help` itself.
 fn subcommands(help: &str) -> Vec<String> {
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let names = list.take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(String::from).collect()
+    // What is indented further goes on with an explanation.
+    let entries = list.take_while(|line| line.starts_with("  ")).filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    entries.filter(|name| !name.is_empty()).filter(|name| *name != "help").map(String::from).collect()
 }
 
 #[test]
@@ -173,4 +174,214 @@ fn a_full_disk_on_stdout_is_74() {
     assert_eq!(output.status.code(), Some(74));
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(err, "error: cannot write to stdout: No space left on device (os error 28)\n");
+}
+
+/// A folder with `sales.ndjson`: five minutes of a small shop.
+fn shop() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, err) = run(dir.path(), &["generate", "--sales", "3000", "--seed", "7", "-o", "sales.ndjson", "-q"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    dir
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.collect();
+    names.sort();
+    names
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn json(path: impl AsRef<Path>) -> serde_json::Value {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+#[test]
+fn generate_gives_the_same_bytes_for_the_same_seed() {
+    let dir = shop();
+    let at = |name: &str| dir.path().join(name);
+    let args = ["generate", "--sales", "3000", "--seed", "7", "-o", "again.ndjson.gz", "--labels", "labels.ndjson"];
+    let (code, out, err) = run(dir.path(), &args);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains(" records in again.ndjson.gz: 3,000 sales, "), "{out}");
+    let mut unpacked = String::new();
+    let packed = std::fs::File::open(at("again.ndjson.gz")).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
+    assert_eq!(unpacked, read(at("sales.ndjson")));
+    assert!(at("labels.ndjson").exists());
+    assert_eq!(names(dir.path()), ["again.ndjson.gz", "labels.ndjson", "sales.ndjson"]);
+
+    let (code, out, _) = run(dir.path(), &["generate", "--sales", "3000", "--seed", "8", "-o", "-"]);
+    assert_eq!(code, 0);
+    assert_ne!(out, unpacked);
+}
+
+#[test]
+fn generate_says_what_is_wrong() {
+    let (code, _, err) = anywhere(&["generate", "--sales", "10", "-o", "x.ndjson", "--sellers", "0"]);
+    assert_eq!((code, err.as_str()), (78, "error: --sellers: [generate] sellers: sellers is 0, allowed is 1 to 100000\n"));
+    let (code, _, err) = anywhere(&["generate", "--sales", "10", "-o", "none/x.ndjson"]);
+    assert_eq!((code, err.as_str()), (74, "error: cannot write none/x.ndjson: No such file or directory (os error 2)\n"));
+    let (code, _, err) = anywhere(&["generate", "--sales", "10", "-o", "/dev/full"]);
+    assert_eq!((code, err.as_str()), (74, "error: cannot write /dev/full: No space left on device (os error 28)\n"));
+    let (code, _, err) = anywhere(&["generate", "--sales", "many", "-o", "x"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("invalid digit"), "{err}");
+}
+
+#[test]
+fn replay_writes_each_table_and_a_summary() {
+    let dir = shop();
+    let (code, out, err) = run(dir.path(), &["replay", "sales.ndjson", "--out", "results"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("\nrecords ") && out.contains("\nworker ") && out.ends_with("\nresults in results\n"), "{out}");
+    let results = dir.path().join("results");
+    let tables = ["category_features", "dead_letters", "events", "seller_features", "windows"];
+    let mut expected: Vec<String> = tables.iter().map(|table| format!("{table}.ndjson")).collect();
+    expected.push("summary.json".into());
+    expected.sort();
+    assert_eq!(names(&results), expected);
+
+    let summary = json(results.join("summary.json"));
+    let lines = read(dir.path().join("sales.ndjson")).lines().count() as u64;
+    assert_eq!(summary["records"]["read"], lines);
+    assert_eq!(summary["records_unaccounted"], 0);
+    assert_eq!(summary["epoch_bytes"], 1 << 20);
+    assert_eq!(summary["windows"], serde_json::json!(["60s/30s", "15m/1s"]));
+    let fates = ["accepted", "duplicate", "too_late", "rejected"].map(|fate| summary["records"][fate].as_u64().unwrap());
+    assert_eq!(fates.iter().sum::<u64>(), lines);
+    for table in tables {
+        let rows = read(results.join(format!("{table}.ndjson"))).lines().count() as u64;
+        assert_eq!(summary["rows"][table], rows, "{table}");
+    }
+    assert_eq!(summary["certificate"].as_str().unwrap().len(), 64);
+    assert!(out.contains(summary["certificate"].as_str().unwrap()));
+}
+
+#[test]
+fn replay_says_the_same_of_compressed_and_piped_sales_on_any_number_of_workers() {
+    let dir = shop();
+    let sales = read(dir.path().join("sales.ndjson"));
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, sales.as_bytes()).unwrap();
+    std::fs::write(dir.path().join("sales.ndjson.gz"), packed.finish().unwrap()).unwrap();
+    let certificate = |args: &[&str], stdin: &str| {
+        let output =
+            vitrine(dir.path(), args).args(["--json", "--force", "--out", "results"]).write_stdin(stdin).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary, json(dir.path().join("results/summary.json")));
+        summary["certificate"].as_str().unwrap().to_owned()
+    };
+    let plain = certificate(&["replay", "sales.ndjson"], "");
+    assert_eq!(certificate(&["replay", "sales.ndjson", "-w", "2"], ""), plain);
+    assert_eq!(certificate(&["replay", "sales.ndjson.gz", "-w", "2"], ""), plain);
+    assert_eq!(certificate(&["replay", "-"], &sales), plain);
+    assert_ne!(certificate(&["replay", "sales.ndjson", "--window", "60s/30s"], ""), plain);
+}
+
+#[test]
+fn replay_keeps_earlier_results_unless_forced() {
+    let dir = shop();
+    assert_eq!(run(dir.path(), &["replay", "sales.ndjson", "-o", "results", "-q"]), (0, String::new(), String::new()));
+    let (code, _, err) = run(dir.path(), &["replay", "sales.ndjson", "-o", "results"]);
+    let refusal =
+        "error: results holds the results of an earlier run (summary.json): name another --out, or overwrite them with --force\n";
+    assert_eq!((code, err.as_str()), (74, refusal));
+    assert_eq!(run(dir.path(), &["replay", "sales.ndjson", "-o", "results", "--force", "-q"]).0, 0);
+}
+
+#[test]
+fn a_replay_that_fails_leaves_nothing_that_looks_whole() {
+    let dir = shop();
+    let mut packed = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, read(dir.path().join("sales.ndjson")).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(dir.path().join("half.ndjson.gz"), &packed[..packed.len() / 2]).unwrap();
+    let (code, out, err) = run(dir.path(), &["replay", "half.ndjson.gz", "--out", "results"]);
+    assert_eq!((code, out.as_str()), (74, ""));
+    assert!(err.starts_with("error: cannot read half.ndjson.gz: ") && err.lines().count() == 1, "{err}");
+    assert!(err.ends_with("; the rows so far stay in results as *.partial\n"), "{err}");
+    let names = names(&dir.path().join("results"));
+    assert!(!names.is_empty() && names.iter().all(|name| name.ends_with(".partial")), "{names:?}");
+}
+
+#[test]
+fn replay_refuses_what_it_cannot_read_before_it_touches_the_folder() {
+    let dir = shop();
+    for (input, problem) in [
+        ("missing.ndjson", "error: cannot read missing.ndjson: No such file or directory (os error 2)\n"),
+        (".", "error: cannot read .: it is a directory; name the files in it\n"),
+    ] {
+        let (code, out, err) = run(dir.path(), &["replay", "sales.ndjson", input, "--out", "results"]);
+        assert_eq!((code, out.as_str(), err.as_str()), (74, "", problem));
+    }
+    assert_eq!(run(dir.path(), &["replay", "-", "-", "--out", "results"]).0, 2);
+    assert_eq!(run(dir.path(), &["replay", "sales.ndjson"]).0, 2);
+    let (code, _, err) = run(dir.path(), &["replay", "sales.ndjson", "--out", "results", "--window", "50s/30s"]);
+    assert_eq!(code, 78);
+    assert!(err.starts_with("error: --window: windows: 50s/30s: the size (50000 ms) must be a multiple"), "{err}");
+    let (code, _, err) = run(dir.path(), &["replay", "sales.ndjson", "--out", "results", "-n", "2", "-p", "2"]);
+    assert_eq!((code, err.as_str()), (2, "error: -p 2 is none of the 2 processes: they are counted from 0 to 1\n"));
+    assert_eq!(names(dir.path()), ["sales.ndjson"]);
+    let (code, _, err) = run(dir.path(), &["replay", "sales.ndjson", "--out", "sales.ndjson"]);
+    assert_eq!((code, err.as_str()), (74, "error: cannot write sales.ndjson: File exists (os error 17); --out names a folder\n"));
+}
+
+/// Two minutes and a half of a lively shop in half a second.
+const DEMO: [&str; 5] = ["demo", "--duration", "500ms", "--speed", "300"];
+
+#[test]
+fn demo_off_a_terminal_prints_plain_lines_and_a_closing_table() {
+    let (code, out, err) = anywhere(&DEMO);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(!out.contains('\x1b'), "no colour and no cursor off a terminal: {out}");
+    let (lines, table) = out.split_once("\n\n").unwrap();
+    assert!(lines.starts_with("12:00:30  60s/30s  "), "{lines}");
+    assert!(lines.lines().count() >= 5, "{lines}");
+    assert!(table.contains("certificate  "), "{table}");
+    // The pace shows nowhere but in the figures about time.
+    let rows = |out: &str| {
+        out.lines().filter(|l| l.starts_with("12:") || l.starts_with("certificate")).map(String::from).collect::<Vec<_>>()
+    };
+    let (_, faster, _) = anywhere(&["demo", "--duration", "250ms", "--speed", "600", "-w", "2"]);
+    assert_eq!(rows(&faster), rows(&out));
+}
+
+#[test]
+fn demo_speaks_json() {
+    let (code, out, _) = anywhere(&[&DEMO[..], &["--json"]].concat());
+    assert_eq!(code, 0);
+    let rows: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, rows) = rows.split_last().unwrap();
+    assert_eq!(last["summary"]["records_unaccounted"], 0);
+    for table in ["windows", "seller_features", "category_features"] {
+        let n = rows.iter().filter(|row| row["table"] == table).count();
+        assert!(n > 0 && last["summary"]["rows"][table] == n, "{table}: {n}");
+    }
+}
+
+#[test]
+fn demo_wants_sensible_numbers() {
+    for args in [["demo", "--duration", "5"], ["demo", "--duration", "0s"], ["demo", "--speed", "0"], ["demo", "--speed", "fast"]]
+    {
+        assert_eq!(anywhere(&args).0, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn a_demo_piped_into_head_ends_in_peace() {
+    use std::io::{BufRead, BufReader};
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vitrine"));
+    let piped = std::process::Stdio::piped;
+    let mut child = command.args(["demo", "--duration", "1h", "--speed", "300"]).stdout(piped()).stderr(piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("12:00:30  60s/30s  "), "{first}");
+    // It would go on for an hour if it did not notice.
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }

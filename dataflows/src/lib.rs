@@ -22,6 +22,7 @@ pub mod validate;
 pub mod clock;
 pub mod release;
 pub mod site;
+pub mod dedup;
 pub mod pane;
 pub mod group;
 pub mod bitemporal;

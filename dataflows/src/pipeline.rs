@@ -15,6 +15,7 @@
 
 use crate::bitemporal::{align, arrange_first, arrange_here, count, greatest};
 use crate::clock::Context;
+use crate::dedup::deduplicate;
 use crate::edge::collect::collect;
 use crate::pane::amounts::amounts;
 use crate::pane::class::Kind;
@@ -43,7 +44,7 @@ pub fn build<'s>(
 ) -> Handle<Bi> {
     let site = Site { context: context.clone(), setup: setup.clone(), sizes: Rc::default() };
     let plan = &context.plan;
-    let combined = combine(released, &site);
+    let combined = combine(deduplicate(released, &site), &site);
     let sellers = store(combined.sellers, Kind::Sellers, &site);
     let categories = store(combined.categories, Kind::Categories, &site);
     let products = store(combined.products, Kind::Products, &site);

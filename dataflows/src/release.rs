@@ -17,6 +17,10 @@ pub struct Released {
     pub block: u64,
     /// The records.
     pub decoded: Decoded,
+    /// Records of the block that turned out to be duplicates and are no longer among the records.
+    pub duplicates: u64,
+    /// Number of the block among those that this worker has released, where duplicates are sought.
+    pub block_number: u64,
 }
 
 /// How all inputs ended: set on each worker before its source moves past `whole + 1`.

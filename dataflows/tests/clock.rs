@@ -5,6 +5,8 @@
 
 #[path = "clock/by_hand.rs"]
 mod by_hand;
+#[path = "clock/consume.rs"]
+mod consume;
 #[path = "clock/harness.rs"]
 mod harness;
 
@@ -132,7 +134,7 @@ proptest! {
     fn the_policy_is_a_function_of_the_files(case in case(), order in any::<u64>(), lag in 0u64..3) {
         let want = by_hand(&case);
         let mut blocks = reports(&case);
-        let mut random = harness::Random(order);
+        let mut random = consume::Random(order);
         for i in (1..blocks.len()).rev() {
             blocks.swap(i, random.below(i as u64 + 1) as usize);
         }

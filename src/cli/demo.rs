@@ -6,8 +6,8 @@ use super::{Failure, Session, SettingsArgs, World};
 use crate::console::live::{Live, PlainSink};
 use crate::console::view::{Pulse, View};
 use crate::generate::{self, Generator};
-use crate::settings::{Settings, value};
-use crate::sink::lines::Lines;
+use crate::settings::value;
+use crate::sink::lines::{Lines, Stdout};
 use crate::sink::tally::Tally;
 use crate::source::{Input, Line};
 use clap::Args;
@@ -92,14 +92,20 @@ impl Demo {
             Live::start(view, session.screen.clone(), pulse)
         });
         let live = live.transpose().map_err(|e| Failure::Io(format!("cannot start the live view: {e}")))?;
-        let report = run::run(job, &settings, Some(tally.before(self.sinks(&settings, session, live.as_ref()))));
+        let out = Stdout::new(job.stop.clone());
+        let shown: Option<Box<dyn RowSink + Send>> = match &live {
+            _ if self.json => Some(Box::new(Lines::new(out))),
+            Some(live) => Some(Box::new(live.sink())),
+            None if session.quiet => None,
+            None => Some(Box::new(PlainSink::new(settings.plan.clone(), out))),
+        };
+        let report = run::run(job, &settings, Some(tally.before(shown.into_iter().collect())));
         if let Some(live) = live {
             live.finish();
         }
         let (report, totals) = (report?, tally.totals());
         let text = if self.json {
-            let summary = Summary::new(&settings, EPOCH_BYTES, report.total(), &totals);
-            serde_json::to_string(&serde_json::json!({ "summary": summary })).expect("plain values are JSON") + "\n"
+            Summary::new(&settings, EPOCH_BYTES, report.total(), &totals).line()
         } else if session.quiet {
             String::new()
         } else {
@@ -111,15 +117,6 @@ impl Demo {
     /// Whether a person watches: stdout is a terminal that can be drawn on.
     fn watched(&self, world: &World, session: &Session) -> bool {
         !self.json && !session.quiet && std::io::stdout().is_terminal() && world.var("TERM") != Some("dumb")
-    }
-
-    fn sinks(&self, settings: &Settings, session: &Session, live: Option<&Live>) -> Vec<Box<dyn RowSink + Send>> {
-        match live {
-            _ if self.json => vec![Box::new(Lines::new(std::io::stdout()))],
-            Some(live) => vec![Box::new(live.sink())],
-            None if session.quiet => vec![],
-            None => vec![Box::new(PlainSink::new(settings.plan.clone()))],
-        }
     }
 }
 

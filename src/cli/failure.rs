@@ -1,6 +1,7 @@
 //! Why a command stopped, by what the person has to do about it.
 
 use crate::{error, settings, sink};
+use std::path::PathBuf;
 
 /// What ends a command before its end. The exit codes are those of the contract.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +13,16 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// Ctrl-C or SIGTERM came before the end.
-    #[error("{0}")]
-    Stopped(String),
+    #[error("stopped before the end of the input")]
+    Stopped,
+    /// A run ended before it had written all of its results.
+    #[error("{why}; the rows so far stay in {} as *.partial", dir.display())]
+    Unfinished {
+        /// What ended it.
+        why: Box<Failure>,
+        /// Where the results would have been.
+        dir: PathBuf,
+    },
     /// Something besides the run itself cannot be read or written.
     #[error("{0}")]
     Io(String),
@@ -36,7 +45,8 @@ impl Failure {
             Failure::Io(_) | Failure::Files(_) => 74,
             Failure::Settings(_) => 78,
             Failure::Run(error) => error.exit_code(),
-            Failure::Stopped(_) => 130,
+            Failure::Stopped => 130,
+            Failure::Unfinished { why, .. } => why.code(),
         }
     }
 

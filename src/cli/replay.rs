@@ -9,7 +9,7 @@ use crate::sink::tally::Tally;
 use crate::source::Input;
 use clap::{Args, ValueEnum};
 use dataflows::clock;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -82,17 +82,16 @@ impl Replay {
         let done =
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
-        let report = run::run(job, &settings, Some(sink)).map_err(|failure| self.unfinished(failure));
+        let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
+        let report = run::run(job, &settings, Some(sink)).map_err(unfinished);
         drop(bar);
         let report = report?;
         if report.ending.is_none() {
-            let dir = self.out.display();
-            let message = format!("stopped before the end of the input; the rows so far stay in {dir} as *.partial");
-            return Err(Failure::Stopped(message));
+            return Err(unfinished(Failure::Stopped));
         }
         let totals = tally.totals();
         let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
-        files.finish(&summary)?;
+        files.finish(&summary).map_err(|e| unfinished(e.into()))?;
         let text = if self.json {
             summary
         } else if session.quiet {
@@ -104,12 +103,6 @@ impl Replay {
     }
 
     fn where_to_look(&self) -> String {
-        format!("\nresults in {}\n", Path::new(&self.out).display())
-    }
-
-    /// Says what is left of a run that failed.
-    fn unfinished(&self, failure: Failure) -> Failure {
-        tracing::info!(out = %self.out.display(), "the rows so far stay as *.partial");
-        failure
+        format!("\nresults in {}\n", self.out.display())
     }
 }

@@ -105,6 +105,12 @@ impl<'a> Summary<'a> {
         }
     }
 
+    /// As the last line of `demo --json`.
+    pub fn line(&self) -> String {
+        let summary = serde_json::to_string(self).expect("plain values and text keys are JSON");
+        format!("{{\"summary\":{summary}}}\n")
+    }
+
     /// As the file holds it.
     pub fn text(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain values and text keys are JSON") + "\n"

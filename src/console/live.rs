@@ -89,20 +89,20 @@ impl RowSink for LiveSink {
     }
 }
 
-/// Writes plain lines to stdout.
-pub struct PlainSink {
+/// Writes plain lines.
+pub struct PlainSink<W> {
     plan: Plan,
-    out: Out,
+    out: W,
 }
 
-impl PlainSink {
-    /// Of the first definition of `plan`.
-    pub fn new(plan: Plan) -> PlainSink {
-        PlainSink { plan, out: Box::new(std::io::stdout()) }
+impl<W: Write> PlainSink<W> {
+    /// Of the first definition of `plan`, onto `out`.
+    pub fn new(plan: Plan, out: W) -> PlainSink<W> {
+        PlainSink { plan, out }
     }
 }
 
-impl RowSink for PlainSink {
+impl<W: Write> RowSink for PlainSink<W> {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         let lines = plain::lines(rows, &self.plan);
         let written = self.out.write_all(lines.as_bytes()).and_then(|()| self.out.flush());

@@ -183,6 +183,10 @@ impl View {
 
     fn window(&mut self, row: &WindowRow) {
         self.corrections += u64::from(row.revision > 0);
+        if row.columns.partial {
+            // What the end of the input cut short would push the last whole window off the screen.
+            return;
+        }
         let Some(windows) = self.windows.get_mut(usize::from(row.window)) else { return };
         windows.totals.insert(row.end, if row.deleted { 0 } else { row.columns.total_sales });
         while windows.totals.len() > SPARKS {

@@ -3,15 +3,24 @@
 use crate::error::Error;
 use std::any::Any;
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What timely says when a connection breaks, on the thread that reads it and on the workers behind it.
 const BROKEN: [&str; 2] = ["timely communication error", "MergeQueue poisoned"];
 
 const GONE: &str = "another process of the cluster has ended before its time: see what it said, then start all of them again";
 
-/// For the panic hook of the process, which should print this and exit with its code: a panicking worker does not stop its
-/// siblings.
+static FIRST: AtomicBool = AtomicBool::new(true);
+
+/// For the panic hook of the process, which must print this and exit with its code: a panicking worker does not stop its
+/// siblings. A broken connection panics on several threads; only the first one returns from here, the others wait for the
+/// exit.
 pub fn explain(info: &PanicHookInfo<'_>) -> Error {
+    if !FIRST.swap(false, Ordering::SeqCst) {
+        loop {
+            std::thread::park();
+        }
+    }
     match broken(info.payload()) {
         true => Error::Unavailable(GONE.into()),
         false => Error::Bug(info.to_string().replace('\n', " ")),

@@ -69,6 +69,12 @@ impl Incident {
         }
     }
 
+    /// As it is seen by who stops looking at `end`.
+    pub(crate) fn until(&self, end: i64) -> Incident {
+        let seen = (end.min(self.end) - self.start) as f64 / (self.end - self.start) as f64;
+        Incident { end: end.min(self.end), count: libm::ceil(f64::from(self.count) * seen) as u32, ..*self }
+    }
+
     /// The label; `detectability` is computed elsewhere.
     pub(crate) fn label(&self, world: &World, detectability: f64) -> Label {
         let (entity_level, entity_id) = match self.entity {
@@ -178,9 +184,9 @@ impl Schedule {
         schedule
     }
 
-    /// When the next incident begins, if one is scheduled.
-    pub(crate) fn next_start(&self) -> Option<i64> {
-        self.due.front().map(|incident| incident.start)
+    /// When the next incident begins, or the schedule must be asked again because another might.
+    pub(crate) fn next_change(&self) -> i64 {
+        self.due.front().map_or(self.horizon, |incident| incident.start)
     }
 
     /// The incidents that begin up to `now`, and schedules on when the block ends there.

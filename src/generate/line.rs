@@ -189,7 +189,7 @@ fn digits(out: &mut String, mut value: u64, width: usize) {
         buffer[start] = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    out.extend(buffer[start..].iter().map(|&digit| char::from(digit)));
+    out.push_str(std::str::from_utf8(&buffer[start..]).expect("digits are ASCII"));
 }
 
 /// Cents as a number with two decimals.

@@ -1,7 +1,45 @@
 //! All tables as one stream of JSON lines, each row with the name of its table: `demo --json`.
 
+use crate::engine::Stop;
 use dataflows::edge::{RowSink, Table, TickRows};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+
+/// stdout of a run. A reader that has seen enough (`vitrine demo | head`) is no failure: it stops the run.
+pub struct Stdout {
+    out: std::io::Stdout,
+    stop: Stop,
+    gone: bool,
+}
+
+impl Stdout {
+    /// For the run that `stop` stops.
+    pub fn new(stop: Stop) -> Stdout {
+        Stdout { out: std::io::stdout(), stop, gone: false }
+    }
+
+    fn unless_gone<T>(&mut self, done: std::io::Result<T>, otherwise: T) -> std::io::Result<T> {
+        match done {
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => {
+                self.gone = true;
+                self.stop.request();
+                Ok(otherwise)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = if self.gone { Ok(bytes.len()) } else { self.out.write(bytes) };
+        self.unless_gone(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = if self.gone { Ok(()) } else { self.out.flush() };
+        self.unless_gone(flushed, ())
+    }
+}
 
 /// Writes `{"table":"events","row":{...}}` for each row.
 pub struct Lines<W> {

@@ -171,12 +171,14 @@ fn params() -> impl Strategy<Value = Params> {
         1 => Just((60_000, 2 * MINUTE)),
     ];
     let bytes = prop_oneof![4 => 1..400_u64, 3 => 400..2_000_u64, 1 => Just(1_u64 << 20)];
-    (windows(), gates, cooldown, events(), (slack, drift, features, bytes)).prop_map(
-        |(windows, gates, cooldown, events, (slack, max_drift, features, epoch_bytes))| Params {
+    let horizon = prop_oneof![3 => Just(0_i64), 1 => Just(5_000_i64), 1 => Just(10 * MINUTE)];
+    (windows(), gates, cooldown, events(), (slack, drift, features, bytes, horizon)).prop_map(
+        |(windows, gates, cooldown, events, (slack, max_drift, features, epoch_bytes, deduplicate))| Params {
             windows,
             features,
             slack,
             max_drift,
+            deduplicate,
             epoch_bytes,
             gates,
             cooldown,
@@ -251,13 +253,6 @@ pub fn scenario(most: usize) -> impl Strategy<Value = Scenario> {
     })
 }
 
-/// With deduplication, over a horizon that is often shorter than the scenario.
-pub fn deduplicated(most: usize) -> impl Strategy<Value = Scenario> {
-    let horizon = prop_oneof![Just(10_000), Just(4 * HOUR)];
-    (scenario(most), horizon)
-        .prop_map(|(scenario, deduplicate)| Scenario { params: Params { deduplicate, ..scenario.params }, ..scenario })
-}
-
 /// How long after its date a record may arrive and still count in every window and feature that holds it.
 fn patience(params: &Params) -> i64 {
     let lateness = params.windows.iter().map(|w| w.lateness).chain([params.features.1]);
@@ -270,6 +265,7 @@ pub fn shuffled(most: usize) -> impl Strategy<Value = (Scenario, Scenario)> {
     let twice = (prop::collection::vec(any::<u32>(), most), prop::collection::vec(any::<u32>(), most));
     (scenario(most), twice, 50..2_000_u64).prop_map(|(mut base, (one, two), epoch_bytes)| {
         base.params.max_jump = 1_000 * HOUR;
+        base.params.deduplicate = 0;
         let lines = base.inputs.iter().flat_map(|i| &i.lines);
         let good: Vec<Record> = lines.filter_map(|l| if let Line::Good(r) = l { Some(r.clone()) } else { None }).collect();
         let patience = patience(&base.params);

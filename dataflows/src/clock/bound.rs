@@ -39,15 +39,16 @@ pub(super) fn build<'s>(
                 assert_eq!(*held.time(), Bi::diagonal(binding.before + 1), "the source stands at the open tick");
                 for block in &binding.blocks {
                     let Some(chunk) = shared.raw.take(block.input, block.start) else { continue };
-                    context.waiting.release(chunk.stamp);
                     let mut decoded = chunk.decoded;
                     if let Some(max_jump) = max_jump {
                         refuse(&mut decoded, block.settled, max_jump);
                     }
-                    if decoded.records() > 0 {
+                    if decoded.records() == 0 {
+                        context.waiting.release(chunk.stamp);
+                    } else {
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
-                        let released = Released { epoch, before, input: block.input, block: chunk.stamp, decoded };
+                        let released = Released { epoch, before, input: block.input, block: chunk.stamp, decoded, ..Released::default() };
                         output.session(&*held).give_container(&mut vec![released]);
                     }
                 }

@@ -25,7 +25,7 @@ pub struct Context {
     pub ending: SharedEnding,
     /// What this worker has counted.
     pub counters: Rc<Counters>,
-    /// The blocks of this worker that were decoded and not released yet.
+    /// The blocks of this worker that were decoded and not taken in yet.
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
@@ -141,9 +141,9 @@ impl std::ops::Add for Counts {
     }
 }
 
-/// The stamps of the blocks that were decoded and not released yet: their names must not be forgotten.
+/// The stamps of the blocks that were decoded and not taken in yet: their names must not be forgotten.
 ///
-/// A stamp leaves when the source sends the block on; a consumer takes in all that lies at its input before it forgets names.
+/// A stamp leaves when the fold has taken the block in (an empty block when its epoch is carried out).
 #[derive(Debug, Default)]
 pub struct Waiting(RefCell<BTreeSet<u64>>);
 
@@ -153,7 +153,7 @@ impl Waiting {
         self.0.borrow_mut().insert(stamp);
     }
 
-    /// A block is released.
+    /// A block was taken in.
     pub fn release(&self, stamp: u64) {
         self.0.borrow_mut().remove(&stamp);
     }

@@ -73,6 +73,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
                     if !batch.rows.is_empty() {
                         letters.push(batch);
                     }
+                    site.context.waiting.release(block.block);
                 }
             });
             if caps.is_empty() {

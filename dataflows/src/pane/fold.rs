@@ -231,8 +231,9 @@ impl Fold {
         note.epochs = Some((first.min(block.epoch), last.max(block.epoch)));
         note.fates[fate::REJECTED] += rejects.len() as u64;
         note.fates[fate::TOO_LATE] += lost;
+        note.fates[fate::DUPLICATE] += block.duplicates;
         note.fates[fate::ACCEPTED] += block.decoded.sales.len() as u64 - lost;
-        for (g, n) in gates.iter_mut().zip([block.decoded.records(), rejects.len() as u64, bad_time]) {
+        for (g, n) in gates.iter_mut().zip([block.decoded.records() + block.duplicates, rejects.len() as u64, bad_time]) {
             *g += n as i64;
         }
         if !late.is_empty() {
@@ -250,14 +251,6 @@ impl Fold {
             self.near.push_back(self.pool.pop().unwrap_or_default());
         }
         &mut self.near[i]
-    }
-
-    /// Counts a record that turned out to be a duplicate, released at open tick `s`.
-    pub fn duplicates(&mut self, s: u32, n: u64) {
-        let windows = self.plan.windows.len();
-        let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
-        note.fates[fate::DUPLICATE] += n;
-        gates[0] += n as i64;
     }
 
     /// The next tick, not after `upto`, at which something leaves.
