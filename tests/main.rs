@@ -5,6 +5,6 @@
 mod clock;
 mod settings;
 mod oracle;
-mod cli;
 mod golden;
 mod invariance;
+mod cli;

@@ -2,12 +2,12 @@
 
 use crate::clock::Context;
 use crate::fault::{Faults, Naps};
-use timely::dataflow::operators::generic::OperatorInfo;
 use crate::pane::class::Kind;
 use crate::row::event::Origin;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use timely::dataflow::operators::generic::OperatorInfo;
 
 /// What is said of a run in its rows; the same on all workers.
 #[derive(Clone, Debug, Default)]

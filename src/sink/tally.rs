@@ -25,7 +25,12 @@ pub struct Tally(Arc<Mutex<Totals>>);
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally(Arc::new(Mutex::new(Totals { rows: [0; 6], rejected: BTreeMap::new(), certificate: Certificate::default().hex(), unrevised: vec![] })))
+        Tally(Arc::new(Mutex::new(Totals {
+            rows: [0; 6],
+            rejected: BTreeMap::new(),
+            certificate: Certificate::default().hex(),
+            unrevised: vec![],
+        })))
     }
 }
 

@@ -61,3 +61,11 @@ fn a_lost_record_is_unaccounted_for() {
     };
     assert_eq!((unaccounted(None), unaccounted(Some(17))), (0, 1));
 }
+
+/// The cases whose output is worked out by hand.
+#[test]
+fn the_engine_on_the_cases_by_hand() {
+    for scenario in super::by_hand::scenarios() {
+        assert_eq!(harness::check(&engine::run, &scenario), Ok(()));
+    }
+}

@@ -11,7 +11,11 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 
 /// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back.
-pub fn align<'s, D: ExchangeData, R: ExchangeData>(c: VecCollection<'s, Bi, D, R>, lateness: u32, site: &Site) -> VecCollection<'s, Bi, D, R> {
+pub fn align<'s, D: ExchangeData, R: ExchangeData>(
+    c: VecCollection<'s, Bi, D, R>,
+    lateness: u32,
+    site: &Site,
+) -> VecCollection<'s, Bi, D, R> {
     let site = site.clone();
     let worker = c.inner.scope().index();
     c.inner
