@@ -4,7 +4,7 @@
 //! 2. Each record has exactly one fate: the spans of sales and rejects together are those of the records, as a second and
 //!    simpler reading of the format finds them.
 //! 3. A reject has at least one fault, with a known code, in the order of the fields.
-//! 4. The scanner and the fallback agree: a blank in front of a line, which only the fallback takes, changes nothing.
+//! 4. The scanner and the fallback agree: a tab in front of a line, which only the fallback takes, changes nothing.
 //! 5. Cut into blocks anywhere, the same records come out.
 
 use dataflows::decode::{Decoder, Format};
@@ -164,16 +164,17 @@ pub fn hold(bytes: &[u8]) {
         one_fate_each(schema, Format::Json, bytes, 0);
         one_fate_each(schema, Format::Csv, &[header.as_bytes(), bytes].concat(), 1);
     }
-    let lines: Vec<u8> = bytes.iter().flat_map(|&b| if b == b'\n' { vec![b'\t', b'\n'] } else { vec![b] }).collect();
-    assert_eq!(untold(&native, bytes), untold(&native, &[&lines[..], b"\t"].concat()), "the scanner and the fallback differ");
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let tabbed: Vec<u8> = bytes.split(|&b| b == b'\n').flat_map(|line| [b"\t", line, b"\n"].concat()).collect();
+    assert_eq!(untold(&native, bytes), untold(&native, &tabbed), "the scanner and the fallback differ");
 }
 
-/// The fates of JSON lines without their places, and without the words of the parser.
+/// The fates of JSON lines without their places, and without the words about bytes that are no record.
 fn untold(schema: &Schema, bytes: &[u8]) -> Vec<Fate> {
     let mut all: Vec<Fate> = decode(schema, Format::Json, bytes, &[]).into_iter().map(|(.., fate)| fate).collect();
     for fate in &mut all {
         if let Fate::Reject(faults) = fate {
-            faults.iter_mut().filter(|fault| fault.code == "bad_json").for_each(|fault| fault.message.clear());
+            faults.iter_mut().filter(|fault| fault.field.is_none()).for_each(|fault| fault.message.clear());
         }
     }
     all

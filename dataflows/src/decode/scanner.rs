@@ -1,7 +1,7 @@
-//! The quick way into a JSON object: flat, without escapes, each name once.
+//! The quick way into a JSON object: flat and without escapes.
 //!
 //! The scanner takes a record only when it is sure that it is valid JSON and what it says; anything else (an escape, a nested
-//! value, a name that comes twice, an exponent, white space other than a blank, an error) it leaves to
+//! value, an exponent, white space other than a blank, an error) it leaves to
 //! [`fallback`](super::fallback), which decides. So there is one definition of what a record means, and the scanner is a
 //! shortcut to it: wherever it answers, the two agree, which the tests try to refute.
 //!
@@ -70,9 +70,6 @@ impl Scanner {
             let value;
             (value, i) = scalar(b, blanks(b, i))?;
             if let Some(slot) = slot {
-                if slots[slot].kind != Kind::Absent {
-                    return None;
-                }
                 slots[slot] = value;
             }
             i = blanks(b, i);

@@ -51,6 +51,7 @@ fn schema() -> Schema {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn every_record_of_uci_online_retail_is_accounted_for() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/uci_online_retail.csv.gz");
     let Ok(file) = std::fs::File::open(&path) else {
