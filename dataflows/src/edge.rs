@@ -1,6 +1,10 @@
 //! What leaves the dataflow: the rows of one learned tick, in the order of the contract, on worker 0 of process 0.
 
+pub mod certificate;
+pub mod collect;
+
 use crate::row::WindowRow;
+use serde::{Deserialize, Serialize};
 
 /// The tables, in the order in which the certificate takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +53,8 @@ pub struct TickRows {
     pub rows: [u64; 6],
     /// The rows of `windows` once more, as values (few: one a window and tick), for the console.
     pub windows: Vec<WindowRow>,
+    /// The certificate of all rows up to here, in hex.
+    pub certificate: String,
 }
 
 /// Takes the rows of each learned tick, in order of ticks. An error stops the run; nothing more is handed over after it.
@@ -58,4 +64,65 @@ pub trait RowSink {
     /// # Errors
     /// In words for a person: what failed and what to do.
     fn tick(&mut self, rows: &TickRows) -> Result<(), String>;
+}
+
+/// Rows of one table learned at one tick, as lines, on their way to worker 0.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Batch {
+    /// The learned tick.
+    pub s: u32,
+    /// Which table, an index into [`Table::ALL`].
+    pub table: u8,
+    /// Where each row stands in `text`, and its place in the order of the table.
+    pub rows: Vec<RowAt>,
+    text: Vec<u8>,
+    /// Rows of `windows` as values.
+    pub windows: Vec<WindowRow>,
+}
+
+/// A row of a [`Batch`]. Rows leave in the order of (`end`, `offset`, name).
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct RowAt {
+    end: u32,
+    offset: u64,
+    name: (u32, u32),
+    line: (u32, u32),
+    /// The line as the certificate takes it; empty when it is the line itself.
+    certified: (u32, u32),
+}
+
+impl Batch {
+    /// No rows yet.
+    pub fn new(s: u32, table: Table) -> Batch {
+        Batch { s, table: table as u8, ..Batch::default() }
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (u32, u32) {
+        let from = self.text.len() as u32;
+        write(&mut self.text);
+        (from, self.text.len() as u32)
+    }
+
+    /// Adds a row with its place in the order: the end of its window, its `as_of` or its input, and its offset.
+    pub fn row(&mut self, (end, offset): (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let name = self.append(|text| text.extend_from_slice(name.as_bytes()));
+        let line = self.append(write);
+        self.rows.push(RowAt { end, offset, name, line, certified: (0, 0) });
+    }
+
+    /// The certificate takes the last row in another form: without what names the engine or the source.
+    pub fn certify(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let certified = self.append(write);
+        if let Some(row) = self.rows.last_mut() {
+            row.certified = certified;
+        }
+    }
+
+    fn part(&self, (from, to): (u32, u32)) -> &[u8] {
+        &self.text[from as usize..to as usize]
+    }
+
+    fn place(&self, row: &RowAt) -> (u32, u64, &[u8]) {
+        (row.end, row.offset, self.part(row.name))
+    }
 }

@@ -228,6 +228,11 @@ pub struct Plan {
     pub cooldown: CooldownSpec,
 }
 
+/// The greatest tick of an event time (with ticks of a second from the Unix epoch: in the year 2097), and the longest span:
+/// their sum does not overflow.
+const LAST_TICK: u32 = u32::MAX - (1 << 28);
+const LONGEST: u32 = 1 << 26;
+
 fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -268,10 +273,10 @@ impl Plan {
         if tick < 1_000 && spec.origin == 0 {
             return Err(PlanError::Other(format!(
                 "a tick of {tick} ms reaches only {} days: say from when with [time] origin",
-                i64::from(u32::MAX) * tick / 86_400_000
+                i64::from(LAST_TICK) * tick / 86_400_000
             )));
         }
-        let ticks = |ms: i64| u32::try_from((ms + tick - 1) / tick).unwrap_or(u32::MAX / 8).min(u32::MAX / 8);
+        let ticks = |ms: i64| u32::try_from((ms + tick - 1) / tick).unwrap_or(LONGEST).min(LONGEST);
         // Window ends are aligned to the Unix epoch, so the origin must be too.
         let all = spec.windows.iter().map(|w| w.slide).chain([60_000, spec.features.slide.max(1)]);
         let align = all.fold(tick, |a, b| (a / gcd(a, b)).saturating_mul(b));
@@ -306,7 +311,7 @@ impl Plan {
     /// The pane of an event time, named by its end: `floor(t / tick) + 1`, counted from the origin. 0 for what is earlier.
     #[inline]
     pub fn pane(&self, at: i64) -> u32 {
-        ((at - self.origin).div_euclid(self.tick) + 1).clamp(0, i64::from(u32::MAX / 2)) as u32
+        ((at - self.origin).div_euclid(self.tick) + 1).clamp(0, i64::from(LAST_TICK)) as u32
     }
 
     /// The watermark tick for a largest event time: `floor((t - slack) / tick)`, counted from the origin.
@@ -324,7 +329,7 @@ impl Plan {
 
     /// The first and last event time that have a tick, in milliseconds since the Unix epoch.
     pub fn reach(&self) -> (i64, i64) {
-        (self.origin, self.origin.saturating_add(i64::from(u32::MAX / 4) * self.tick))
+        (self.origin, self.origin.saturating_add(i64::from(LAST_TICK) * self.tick))
     }
 
     /// The least pane whose records still count somewhere when the watermark is `w`: a record is `too_late` when its pane

@@ -1,0 +1,34 @@
+//! Forwards updates under its own capability, so that the frontier behind it stays on the chain `{(s - lateness, s)}`.
+//!
+//! The messages leave under the hold as well: under their own capability the frontier may fork again behind this operator.
+
+use crate::time::Bi;
+use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
+use timely::PartialOrder;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+
+/// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back.
+pub fn align<'s, D: ExchangeData, R: ExchangeData>(c: VecCollection<'s, Bi, D, R>, lateness: u32) -> VecCollection<'s, Bi, D, R> {
+    c.inner
+        .unary_frontier::<CapacityContainerBuilder<Vec<(D, Bi, R)>>, _, _, _>(Pipeline, "Align", move |cap, _info| {
+            let mut hold = Some(cap);
+            move |(input, frontier), output| {
+                input.for_each(|_, data| {
+                    let hold = hold.as_ref().expect("the hold is kept until the input has ended");
+                    output.session(hold).give_container(data);
+                });
+                match (frontier.frontier().iter().map(|t| t.s).min(), &mut hold) {
+                    (Some(s), Some(h)) => {
+                        let t = Bi::reach(s, lateness);
+                        if h.time().less_than(&t) {
+                            h.downgrade(&t);
+                        }
+                    }
+                    _ => hold = None,
+                }
+            }
+        })
+        .as_collection()
+}

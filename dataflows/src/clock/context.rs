@@ -1,0 +1,165 @@
+//! What the dataflows of one worker share.
+//!
+//! Timely runs all operators of a worker on one thread, so that plain cells do. Nothing here crosses a worker boundary.
+
+use crate::dictionary::Dictionaries;
+use crate::edge::RowSink;
+use crate::plan::Plan;
+use crate::release::SharedEnding;
+use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What the dataflows of one worker share.
+#[derive(Clone)]
+pub struct Context {
+    /// What is computed.
+    pub plan: Arc<Plan>,
+    /// The inputs as they were named, by index.
+    pub sources: Arc<[String]>,
+    /// The names that this worker's decoder has met.
+    pub names: Rc<RefCell<Dictionaries>>,
+    /// How all inputs ended, set before this worker's source moves past the last whole tick.
+    pub ending: SharedEnding,
+    /// What this worker has counted.
+    pub counters: Rc<Counters>,
+    /// The blocks of this worker that were decoded and not released yet.
+    pub waiting: Rc<Waiting>,
+    /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
+    pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
+    failure: Rc<RefCell<Option<Failure>>>,
+}
+
+impl Context {
+    /// For a worker; `sink` on worker 0 of process 0 only.
+    pub fn new(plan: Arc<Plan>, sources: Arc<[String]>, sink: Option<Box<dyn RowSink + Send>>) -> Context {
+        Context {
+            plan,
+            sources,
+            names: Rc::default(),
+            ending: Rc::default(),
+            counters: Rc::default(),
+            waiting: Rc::default(),
+            sink: Rc::new(RefCell::new(sink)),
+            failure: Rc::default(),
+        }
+    }
+
+    /// Ends the run with an error. The first failure counts.
+    pub fn fail(&self, failure: Failure) {
+        self.failure.borrow_mut().get_or_insert(failure);
+    }
+
+    /// The failure that ends the run, if there is one.
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure.borrow().clone()
+    }
+}
+
+/// Why a run cannot go on; in words for a person: what failed and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Reading an input.
+    Input(String),
+    /// Writing rows.
+    Output(String),
+}
+
+/// What one worker counts. Records are counted at the source, dispositions at the ends of the dataflow.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Records released by the source.
+    pub read: Cell<u64>,
+    /// Records that broke rules.
+    pub rejected: Cell<u64>,
+    /// Records that no window and no feature would take.
+    pub too_late: Cell<u64>,
+    /// Records that came before.
+    pub duplicate: Cell<u64>,
+    /// Records that count.
+    pub accepted: Cell<u64>,
+    /// Keys that this worker owns.
+    pub keys: Cell<u64>,
+}
+
+impl Counters {
+    /// The counts as they stand.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            read: self.read.get(),
+            rejected: self.rejected.get(),
+            too_late: self.too_late.get(),
+            duplicate: self.duplicate.get(),
+            accepted: self.accepted.get(),
+            keys: self.keys.get(),
+        }
+    }
+}
+
+/// Adds to a counter.
+pub fn add(counter: &Cell<u64>, n: u64) {
+    counter.set(counter.get() + n);
+}
+
+/// What a worker has counted, as a value. See [`Counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records released by the source.
+    pub read: u64,
+    /// Records that broke rules.
+    pub rejected: u64,
+    /// Records that no window and no feature would take.
+    pub too_late: u64,
+    /// Records that came before.
+    pub duplicate: u64,
+    /// Records that count.
+    pub accepted: u64,
+    /// Keys owned.
+    pub keys: u64,
+}
+
+impl Counts {
+    /// Records read that have no disposition: 0, or something is broken.
+    pub fn unaccounted(&self) -> i64 {
+        self.read as i64 - (self.rejected + self.too_late + self.duplicate + self.accepted) as i64
+    }
+}
+
+impl std::ops::Add for Counts {
+    type Output = Counts;
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            read: self.read + other.read,
+            rejected: self.rejected + other.rejected,
+            too_late: self.too_late + other.too_late,
+            duplicate: self.duplicate + other.duplicate,
+            accepted: self.accepted + other.accepted,
+            keys: self.keys + other.keys,
+        }
+    }
+}
+
+/// The stamps of the blocks that were decoded and not released yet: their names must not be forgotten.
+///
+/// A stamp leaves when the source sends the block on; a consumer takes in all that lies at its input before it forgets names.
+#[derive(Debug, Default)]
+pub struct Waiting(RefCell<BTreeSet<u64>>);
+
+impl Waiting {
+    /// A block was decoded.
+    pub fn add(&self, stamp: u64) {
+        self.0.borrow_mut().insert(stamp);
+    }
+
+    /// A block is released.
+    pub fn release(&self, stamp: u64) {
+        self.0.borrow_mut().remove(&stamp);
+    }
+
+    /// The least stamp that waits: names used since must stay.
+    pub fn least(&self) -> Option<u64> {
+        self.0.borrow().first().copied()
+    }
+}

@@ -1,0 +1,154 @@
+//! The control dataflow, timed by epoch number: reports to the clock on worker 0, orders back to all. No rows in it.
+//!
+//! Rows that wait for a binding have no time yet; in the data dataflow they would pin its frontier at the minimum. So they
+//! wait outside of any dataflow, in the raw queue, and only reports and bindings travel here.
+//!
+//! 1. `Read` decodes one block an activation, so that bindings get their turn, and reports it. Its capability says which
+//!    epochs this worker has carried out: the frontier of the reports is "carried out by all".
+//! 2. `Clock` makes bindings while it can, on worker 0. It sends each under its own capability, and moves that past the epoch.
+//! 3. `Bind` hands each binding to the reader and to the source of its worker, and wakes them. One sender and one channel:
+//!    bindings come in order.
+//! 4. A binding that closes ends all three.
+
+use super::policy::{Clock, Order, Reached, Report, Rules};
+use super::reader::{Decoding, Reader};
+use super::{Feed, Input, Settings, Shared, least_system_tick};
+use std::sync::atomic::Ordering;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::{Operator, source};
+use timely::dataflow::{Scope, Stream};
+
+type Built<D> = CapacityContainerBuilder<Vec<D>>;
+
+/// An order and the worker it is for.
+type Addressed = (u64, Order);
+
+/// Builds the control dataflow. `inputs` are this worker's view of all inputs.
+pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared, decoding: Decoding, inputs: &[Input]) {
+    let reports = read(scope, settings, shared, decoding, inputs);
+    let orders = clock(reports, settings, shared, inputs.len());
+    bind(orders, shared);
+}
+
+fn read<'s>(
+    scope: Scope<'s, u64>,
+    settings: &Settings,
+    shared: &Shared,
+    decoding: Decoding,
+    inputs: &[Input],
+) -> Stream<'s, u64, Vec<Report>> {
+    let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
+        Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
+        Feed::Mine(_) | Feed::Other => None,
+    });
+    let mut reader = Reader::new(settings.clone(), files.collect(), scope.index(), scope.peers());
+    let (shared, stop) = (shared.clone(), settings.stop.clone());
+    source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
+        let again = scope.activator_for(info.address.clone());
+        shared.borrow_mut().wake.reader = Some(again.clone());
+        shared.borrow_mut().reader = info.address.to_vec();
+        let (mut cap, mut stopped) = (Some(cap), false);
+        move |output| {
+            let Some(held) = cap.as_mut() else { return };
+            let shared = &mut *shared.borrow_mut();
+            let mut closing = false;
+            for order in shared.for_reader.drain(..) {
+                match order {
+                    Order::Bind(binding) => {
+                        reader.bound(&binding);
+                        closing |= binding.closes();
+                    }
+                    Order::Read { input, upto } => reader.asked(input, upto),
+                }
+            }
+            if shared.carried > *held.time() {
+                held.downgrade(&shared.carried);
+            }
+            if closing || decoding.context.failure().is_some() {
+                cap = None;
+                return;
+            }
+            let mut reports = std::mem::take(&mut shared.decoded);
+            match reader.step(&decoding, &mut shared.raw) {
+                Ok(Some(block)) => {
+                    reports.push(Report::Read(block));
+                    again.activate();
+                }
+                Ok(None) => (),
+                Err(failure) => decoding.context.fail(failure),
+            }
+            if !stopped && stop.load(Ordering::Relaxed) {
+                stopped = true;
+                reports.push(Report::Stop);
+            }
+            if !reports.is_empty() {
+                output.session(&*held).give_container(&mut reports);
+            }
+        }
+    })
+}
+
+fn clock<'s>(
+    reports: Stream<'s, u64, Vec<Report>>,
+    settings: &Settings,
+    shared: &Shared,
+    inputs: usize,
+) -> Stream<'s, u64, Vec<Addressed>> {
+    let scope = reports.scope();
+    let peers = scope.peers();
+    let rules = Rules {
+        policy: settings.policy.clone(),
+        max_drift: settings.max_drift,
+        max_jump: settings.max_jump,
+        limit: 2 * peers,
+        stride: settings.ahead * peers as u64 * settings.epoch_bytes,
+    };
+    let (shared, plan, clocked) = (shared.clone(), settings.plan.clone(), settings.progress.clone());
+    reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |cap, info| {
+        shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
+        let mut clock = (scope.index() == 0).then(|| (Clock::new(plan.clone(), rules, inputs), cap));
+        move |(input, frontier), output| {
+            input.for_each(|_, reports| {
+                if let Some((clock, _)) = &mut clock {
+                    reports.drain(..).for_each(|report| clock.report(report));
+                }
+            });
+            let Some((policy, held)) = &mut clock else { return };
+            let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
+            let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
+            while let Some(order) = policy.next(Reached { carried, system, wall: None }) {
+                if let Order::Bind(binding) = &order {
+                    clocked.bound(binding, &plan);
+                }
+                output.session(&*held).give_iterator((0..peers as u64).map(|worker| (worker, order.clone())));
+                if let Order::Bind(binding) = &order {
+                    held.downgrade(&(binding.epoch + 1));
+                }
+            }
+            if policy.done() {
+                clock = None;
+            }
+        }
+    })
+}
+
+fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared) {
+    let shared = shared.clone();
+    let mut epochs = 0;
+    orders.sink(Exchange::new(|order: &Addressed| order.0), "Bind", move |(input, _)| {
+        let shared = &mut *shared.borrow_mut();
+        input.for_each(|_, orders| {
+            for (_, order) in orders.drain(..) {
+                shared.for_reader.push(order.clone());
+                shared.for_pull.push(order.clone());
+                if let Order::Bind(binding) = order {
+                    assert_eq!(binding.epoch, epochs, "one sender and one channel: bindings come in order");
+                    epochs += 1;
+                    shared.for_source.push_back(binding);
+                }
+            }
+            shared.wake.all();
+        });
+    });
+}

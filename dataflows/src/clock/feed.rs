@@ -1,0 +1,98 @@
+//! What the clock needs of an input: bytes, from anywhere or from front to end. The shell implements it; no I/O here.
+
+pub use crate::decode::Format;
+
+use crate::decode::Decoder;
+use crate::dictionary::Dictionaries;
+use crate::sale::Decoded;
+use std::sync::Arc;
+use std::time::Duration;
+use timely::scheduling::SyncActivator;
+
+/// Turns bytes into sales and rejects. One for each worker.
+pub trait Decode {
+    /// The header of a CSV input, before its first block.
+    ///
+    /// # Errors
+    /// When no record could be read under this header; in words for a person.
+    fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), String>;
+    /// Decodes the records that begin in `span` of `bytes`.
+    fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded;
+}
+
+impl Decode for Decoder {
+    fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), String> {
+        self.header(input, bytes).map_err(|e| e.to_string())
+    }
+    fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded {
+        self.block(format, input, raw.bytes, raw.base, raw.from, raw.until, names)
+    }
+}
+
+/// Bytes of an input, and which of the records in them to decode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawBlock {
+    /// They end at the end of a record.
+    pub bytes: Vec<u8>,
+    /// Offset of `bytes[0]` in the decompressed input.
+    pub base: u64,
+    /// The records that begin in `bytes[from..until]`; one begins at `from`, if any.
+    pub from: usize,
+    /// See `from`; may lie behind the end of `bytes`.
+    pub until: usize,
+}
+
+/// An input that any worker can read at any place: a plain file of lines.
+pub trait Blocks: Send + Sync {
+    /// Bytes in all, the same at every call.
+    fn size(&self) -> u64;
+    /// Fills `into` with the bytes from `at` on, all of them within the size.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String>;
+}
+
+/// An input that one worker alone can read, from front to end: a compressed file, a pipe, CSV with quoted line ends.
+pub trait Pull {
+    /// Appends some bytes to `into`.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn pull(&mut self, into: &mut Vec<u8>) -> Result<Pulled, String>;
+    /// Bytes of the stored input read so far, for the progress display.
+    fn consumed(&self) -> u64;
+    /// How to wake the reader after [`Pulled::Woken`].
+    fn wake_by(&mut self, _wake: SyncActivator) {}
+}
+
+/// What a [`Pull`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// It appended something.
+    Some,
+    /// There is nothing now; ask again after this time.
+    Later(Duration),
+    /// There is nothing now; the reader is woken when there is.
+    Woken,
+    /// There is nothing more.
+    End,
+}
+
+/// An input as one worker sees it.
+pub struct Input {
+    /// How its records are written.
+    pub format: Format,
+    /// How its bytes are read.
+    pub feed: Feed,
+}
+
+/// How the bytes of an input are read.
+pub enum Feed {
+    /// By all workers, block by block.
+    Blocks(Arc<dyn Blocks>),
+    /// By this worker, front to end.
+    Mine(Box<dyn Pull>),
+    /// By another worker.
+    Other,
+}

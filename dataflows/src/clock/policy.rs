@@ -1,0 +1,398 @@
+//! The policy: from reports to bindings. All that makes two runs differ is decided here, by one [`Clock`] on one worker.
+//!
+//! Plain structs, no timely: the operators of [`control`](super::control) carry the reports here and the bindings back.
+//!
+//! For files a binding takes one block of one input: the next input in turn that has not ended and does not sit out. Who read
+//! the block, and when, does not show: the sequence of bindings is a pure function of the files. Live inputs are bound as
+//! they come, which is the engine's only live decision; the bindings are data, so they can be kept and carried out again
+//! ([`Policy::Recorded`]).
+//!
+//! The number of bound and unfinished epochs is limited. An epoch is finished when all workers have carried it out **and**,
+//! if it moved the watermark, the data dataflow has passed its old tick. The dataflow's progress alone would deadlock: epochs
+//! that do not move the watermark share a tick.
+
+use super::jump::{Dates, Jump, Settled};
+use crate::plan::Plan;
+use crate::release::Ending;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// What a worker tells the clock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Report {
+    /// A block was decoded and waits on the sender.
+    Read(Block),
+    /// Nothing came from this live input for the idle timeout.
+    Idle {
+        /// The input.
+        input: u32,
+    },
+    /// The run shall stop at the next binding.
+    Stop,
+}
+
+/// A decoded block.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Block {
+    /// The input.
+    pub input: u32,
+    /// It holds the records that begin in `start..next`.
+    pub start: u64,
+    /// See `start`.
+    pub next: u64,
+    /// How many there are.
+    pub records: u64,
+    /// Bytes of the stored input that were read for it, for the progress display: compressed ones of a compressed file.
+    pub bytes: u64,
+    /// The dates of its valid records.
+    pub dates: Dates,
+    /// Whether nothing of the input follows. Known with the block, never found out later: the watermark depends on it.
+    pub ended: bool,
+}
+
+/// A block that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// The input.
+    pub input: u32,
+    /// The records that begin in `start..upto` count.
+    pub start: u64,
+    /// See `start`.
+    pub upto: u64,
+    /// Which of its dates count.
+    pub settled: Settled,
+}
+
+/// What the clock tells all workers: what an epoch counts, and how it moves the watermark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// The watermark tick before it; its records are released while `before + 1` is open.
+    pub before: u32,
+    /// The watermark tick after it.
+    pub after: u32,
+    /// What it counts.
+    pub blocks: Vec<Bound>,
+    /// All inputs have ended with this epoch; the newest pane of any sale.
+    pub last: Option<u32>,
+    /// The run stops here; the watermark does not move.
+    pub stop: bool,
+    /// Of `blocks`, for the progress display: records, and bytes of the stored inputs.
+    pub weight: (u64, u64),
+}
+
+impl Binding {
+    /// Whether no binding follows.
+    pub fn closes(&self) -> bool {
+        self.stop || self.last.is_some()
+    }
+
+    /// How all inputs ended, if they did.
+    pub fn ending(&self) -> Option<Ending> {
+        self.last.map(|last| Ending { whole: self.after, last })
+    }
+}
+
+/// What the clock asks of the workers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Carry out a binding.
+    Bind(Binding),
+    /// Read the blocks of `input` that start before `upto`, whatever the read-ahead allows.
+    Read {
+        /// The input.
+        input: u32,
+        /// See there.
+        upto: u64,
+    },
+}
+
+/// How bindings are made.
+#[derive(Clone, Debug)]
+pub enum Policy {
+    /// One block of the next input in turn: a pure function of the inputs.
+    Files,
+    /// Whatever has come, of the inputs that do not sit out.
+    Live {
+        /// When all inputs are idle, the watermark follows the wall clock at this distance (and that of the plan);
+        /// `None` leaves it where it is.
+        advance_when_idle: Option<i64>,
+    },
+    /// These, in order.
+    Recorded(VecDeque<Binding>),
+}
+
+/// What the clock needs to know besides the plan.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How bindings are made.
+    pub policy: Policy,
+    /// An input whose largest date is more than this many milliseconds ahead of the least one sits out.
+    pub max_drift: i64,
+    /// See [`jump`](super::jump); `None` when broker timestamps guard the dates instead.
+    pub max_jump: Option<i64>,
+    /// How many epochs may be bound and unfinished.
+    pub limit: usize,
+    /// How many bytes past what is missing an [`Order::Read`] asks for.
+    pub stride: u64,
+}
+
+/// How far the workers are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reached {
+    /// All workers have carried out the epochs before this one.
+    pub carried: u64,
+    /// The data dataflow has completed what was learned before this system tick.
+    pub system: u32,
+    /// The wall clock in milliseconds, for live inputs.
+    pub wall: Option<i64>,
+}
+
+struct Input {
+    bound: u64,
+    /// Where the rule stands after the bound blocks; nothing is pending there.
+    jump: Jump,
+    ended: bool,
+    idle: bool,
+    /// Reported and not bound, by start.
+    read: BTreeMap<u64, Block>,
+    /// Up to where it was asked to be read.
+    asked: u64,
+}
+
+/// The policy and its state.
+pub struct Clock {
+    plan: Arc<Plan>,
+    rules: Rules,
+    inputs: Vec<Input>,
+    turn: usize,
+    watermark: u32,
+    epoch: u64,
+    /// Bound epochs, each with the system tick that completes it.
+    unfinished: VecDeque<(u64, u32)>,
+    /// Of the blocks taken for the next binding: records, bytes.
+    weight: (u64, u64),
+    stopping: bool,
+    done: bool,
+}
+
+/// Why a block cannot be bound now.
+enum Missing {
+    /// The block itself was not reported yet.
+    Block,
+    /// A later block of the input must be known first; the first offset that is missing.
+    Later(u64),
+}
+
+impl Clock {
+    /// A clock for so many inputs.
+    pub fn new(plan: Arc<Plan>, rules: Rules, inputs: usize) -> Clock {
+        let input = || Input { bound: 0, jump: Jump::default(), ended: false, idle: false, read: BTreeMap::new(), asked: 0 };
+        Clock {
+            plan,
+            rules,
+            inputs: std::iter::repeat_with(input).take(inputs).collect(),
+            turn: 0,
+            watermark: 0,
+            epoch: 0,
+            unfinished: VecDeque::new(),
+            weight: (0, 0),
+            stopping: false,
+            done: false,
+        }
+    }
+
+    /// Takes a report.
+    pub fn report(&mut self, report: Report) {
+        match report {
+            Report::Read(block) => {
+                let input = &mut self.inputs[block.input as usize];
+                input.idle = false;
+                input.read.insert(block.start, block);
+            }
+            Report::Idle { input } => self.inputs[input as usize].idle = true,
+            Report::Stop => self.stopping = true,
+        }
+    }
+
+    /// Whether the last binding was made.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
+    /// The next order, if one can be given now.
+    pub fn next(&mut self, now: Reached) -> Option<Order> {
+        if self.done {
+            return None;
+        }
+        if self.stopping {
+            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
+        }
+        let finished = |(epoch, tick): &(u64, u32)| now.carried > *epoch && now.system >= *tick;
+        while self.unfinished.front().is_some_and(finished) {
+            self.unfinished.pop_front();
+        }
+        if self.unfinished.len() >= self.rules.limit {
+            return None;
+        }
+        match self.rules.policy {
+            Policy::Files => self.files(),
+            Policy::Live { advance_when_idle } => self.live(now.wall.zip(advance_when_idle)),
+            Policy::Recorded(_) => self.recorded(),
+        }
+    }
+
+    /// One block of one input: the next in turn that has not ended and does not sit out.
+    fn files(&mut self) -> Option<Order> {
+        let inputs = self.inputs.len();
+        let Some(turn) = (0..inputs).map(|k| (self.turn + k) % inputs).find(|i| self.plays(*i)) else {
+            return Some(Order::Bind(self.bind(vec![], self.watermark, false))); // there is no input at all
+        };
+        match self.take(turn) {
+            Ok(block) => {
+                self.turn = (turn + 1) % inputs;
+                let after = self.after();
+                Some(Order::Bind(self.bind(vec![block], after, false)))
+            }
+            Err(missing) => self.ask(turn, missing),
+        }
+    }
+
+    /// Whatever was reported, of the inputs that do not sit out; or the passing of time when all are idle.
+    fn live(&mut self, idle_wall: Option<(i64, i64)>) -> Option<Order> {
+        let mut blocks = vec![];
+        let playing: Vec<usize> = (0..self.inputs.len()).filter(|i| self.plays(*i)).collect();
+        for i in playing {
+            loop {
+                match self.take(i) {
+                    Ok(block) => blocks.push(block),
+                    Err(Missing::Block) => break,
+                    Err(later) => match self.ask(i, later) {
+                        Some(order) if blocks.is_empty() => return Some(order),
+                        _ => break,
+                    },
+                }
+            }
+        }
+        let mut after = self.after();
+        if let Some((wall, timeout)) = idle_wall
+            && !self.inputs.is_empty()
+            && self.inputs.iter().all(|i| i.idle && i.read.is_empty())
+        {
+            after = after.max(self.plan.watermark(wall.saturating_sub(timeout)));
+        }
+        (!blocks.is_empty() || after > self.watermark).then(|| Order::Bind(self.bind(blocks, after, false)))
+    }
+
+    /// The next recorded one, once all its blocks were read; a stop after the last.
+    fn recorded(&mut self) -> Option<Order> {
+        let Policy::Recorded(recorded) = &mut self.rules.policy else { return None };
+        let Some(binding) = recorded.front() else {
+            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
+        };
+        for block in &binding.blocks {
+            let input = &mut self.inputs[block.input as usize];
+            if !input.read.contains_key(&block.start) {
+                if input.asked >= block.upto {
+                    return None;
+                }
+                input.asked = block.upto;
+                return Some(Order::Read { input: block.input, upto: block.upto });
+            }
+        }
+        let binding = recorded.pop_front()?;
+        for block in &binding.blocks {
+            let input = &mut self.inputs[block.input as usize];
+            input.read.remove(&block.start);
+            input.bound = block.upto;
+        }
+        self.keep(&binding);
+        Some(Order::Bind(binding))
+    }
+
+    /// Whether an input has not ended and is not too far ahead of the least one.
+    fn plays(&self, i: usize) -> bool {
+        let input = &self.inputs[i];
+        let least = self.least().unwrap_or(Some(i64::MAX));
+        let ahead = input.jump.largest.is_some_and(|t| least.is_none_or(|l| t > l.saturating_add(self.rules.max_drift)));
+        !input.ended && !ahead
+    }
+
+    /// Takes the next block of an input, when it is known which of its dates count.
+    fn take(&mut self, i: usize) -> Result<Bound, Missing> {
+        let input = &mut self.inputs[i];
+        let block = input.read.get(&input.bound).ok_or(Missing::Block)?;
+        let before = input.jump.largest;
+        let mut tail = false;
+        match self.rules.max_jump {
+            None => input.jump.largest = before.max(block.dates.largest()),
+            Some(max_jump) => {
+                let mut jump = input.jump;
+                jump.block(&block.dates, max_jump);
+                let (mut ended, mut at) = (block.ended, block.next);
+                while jump.pending.is_some() {
+                    let follower = if ended { None } else { Some(input.read.get(&at).ok_or(Missing::Later(at))?) };
+                    match follower {
+                        Some(b) if b.dates == Dates::None => (ended, at) = (b.ended, b.next),
+                        _ => tail = jump.settle(follower.and_then(|b| b.dates.first()), max_jump) == Some(true),
+                    }
+                }
+                input.jump = jump;
+            }
+        }
+        let block = input.read.remove(&input.bound).ok_or(Missing::Block)?;
+        (input.bound, input.ended) = (block.next, block.ended);
+        self.weight = (self.weight.0 + block.records, self.weight.1 + block.bytes);
+        Ok(Bound { input: block.input, start: block.start, upto: block.next, settled: Settled { largest: before, tail } })
+    }
+
+    /// Asks for the blocks without which the next one of an input cannot be bound, unless the read-ahead brings them anyway.
+    fn ask(&mut self, i: usize, missing: Missing) -> Option<Order> {
+        let Missing::Later(at) = missing else { return None };
+        let input = &mut self.inputs[i];
+        if input.asked > at {
+            return None;
+        }
+        input.asked = at + self.rules.stride;
+        Some(Order::Read { input: i as u32, upto: input.asked })
+    }
+
+    /// The least of the largest dates over the counted inputs; `None` inside when one of them has no date yet.
+    fn least(&self) -> Option<Option<i64>> {
+        self.inputs.iter().filter(|i| !i.ended && !i.idle).map(|i| i.jump.largest).min()
+    }
+
+    /// The largest date over all inputs.
+    fn largest(&self) -> Option<i64> {
+        self.inputs.iter().filter_map(|i| i.jump.largest).max()
+    }
+
+    /// Where the watermark goes with what is taken now.
+    fn after(&self) -> u32 {
+        let date = if self.ended() { self.largest() } else { self.least().flatten() };
+        self.watermark.max(date.map_or(0, |t| self.plan.watermark(t)))
+    }
+
+    fn ended(&self) -> bool {
+        self.inputs.iter().all(|i| i.ended)
+    }
+
+    fn bind(&mut self, blocks: Vec<Bound>, after: u32, stop: bool) -> Binding {
+        let last = (!stop && self.ended()).then(|| self.largest().map_or(0, |t| self.plan.pane(t)));
+        let weight = std::mem::take(&mut self.weight);
+        let binding = Binding { epoch: self.epoch, before: self.watermark, after, blocks, last, stop, weight };
+        self.keep(&binding);
+        binding
+    }
+
+    /// Remembers a binding that goes out.
+    fn keep(&mut self, binding: &Binding) {
+        let tick = if binding.after > binding.before { binding.after + 1 } else { 0 };
+        self.unfinished.push_back((binding.epoch, tick));
+        self.watermark = binding.after;
+        self.epoch = binding.epoch + 1;
+        self.done = binding.closes();
+    }
+}

@@ -1,0 +1,122 @@
+//! The operator around [`Fold`]: released records in, aggregates of closed ticks out, and dead letters.
+
+use super::delta::{AmountDelta, Delta, Lump};
+use super::fold::{Closed, Fold, Note};
+use super::tally::{CategoryTally, Count, SellerTally};
+use crate::edge::{Batch, Table};
+use crate::release::Released;
+use crate::site::Site;
+use crate::row::{DeadLetter, Disposition, json};
+use crate::sale::{Fault, Span};
+use crate::time::Bi;
+use timely::PartialOrder;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// What leaves each reader.
+pub struct Combined<'s> {
+    /// Aggregates by seller.
+    pub sellers: Stream<'s, Bi, Vec<Delta<SellerTally>>>,
+    /// Aggregates by category.
+    pub categories: Stream<'s, Bi, Vec<Delta<CategoryTally>>>,
+    /// Aggregates by product.
+    pub products: Stream<'s, Bi, Vec<Delta<Count>>>,
+    /// Amounts of sales.
+    pub amounts: Stream<'s, Bi, Vec<AmountDelta>>,
+    /// Sums over all.
+    pub lumps: Stream<'s, Bi, Vec<Lump>>,
+    /// What worker 0 must know.
+    pub notes: Stream<'s, Bi, Vec<Note>>,
+    /// Rows of `dead_letters`.
+    pub dead: Stream<'s, Bi, Vec<Batch>>,
+}
+
+macro_rules! output {
+    ($builder:ident, $item:ty) => {{
+        let (output, stream) = $builder.new_output::<Vec<$item>>();
+        (OutputBuilder::<_, CapacityContainerBuilder<Vec<$item>>>::from(output), stream)
+    }};
+}
+
+/// Folds what was released into aggregates by (key, pane); a pane leaves when the watermark passes it.
+pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Combined<'s> {
+    let scope = released.scope();
+    let (me, peers) = (scope.index(), scope.peers());
+    let site = site.clone();
+    let mut builder = OperatorBuilder::new("Combine".into(), scope);
+    let mut input = builder.new_input(released, Pipeline);
+    let (mut sellers_out, sellers) = output!(builder, Delta<SellerTally>);
+    let (mut categories_out, categories) = output!(builder, Delta<CategoryTally>);
+    let (mut products_out, products) = output!(builder, Delta<Count>);
+    let (mut amounts_out, amounts) = output!(builder, AmountDelta);
+    let (mut lumps_out, lumps) = output!(builder, Lump);
+    let (mut notes_out, notes) = output!(builder, Note);
+    let (mut dead_out, dead) = output!(builder, Batch);
+    builder.build(move |mut caps| {
+        let mut fold = Fold::new(&site.context.plan, me, peers);
+        let mut letters: Vec<Batch> = vec![];
+        move |frontiers| {
+            input.for_each(|_, data| {
+                for block in data.drain(..) {
+                    let mut batch = Batch::new(block.before + 1, Table::DeadLetters);
+                    for r in &block.decoded.rejects {
+                        letter(&site, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
+                    }
+                    fold.take(&block, |i| {
+                        let message = "no window or feature takes it any more: it came later than every allowed_lateness";
+                        let fault = Fault { code: "too_late", field: Some("sale_date"), message: message.into() };
+                        letter(&site, &block, block.decoded.spans[i], Disposition::TooLate, &[fault], &mut batch);
+                    });
+                    if !batch.rows.is_empty() {
+                        letters.push(batch);
+                    }
+                }
+            });
+            if caps.is_empty() {
+                return;
+            }
+            if !letters.is_empty() {
+                // A letter's tick is open: it may leave now, and is put in order at the edge.
+                dead_out.activate().session(&caps[6]).give_iterator(letters.drain(..));
+            }
+            let Some(frontier) = frontiers[0].frontier().iter().map(|t| t.s).min() else {
+                caps.clear();
+                return;
+            };
+            if frontier <= caps[0].time().s {
+                return;
+            }
+            let mut closed = Closed::default();
+            fold.close(frontier - 1, &site.context.names.borrow(), &mut closed);
+            sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
+            categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
+            products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
+            amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
+            lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
+            notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
+            let open = Bi::diagonal(frontier);
+            for cap in &mut caps {
+                if cap.time().less_than(&open) {
+                    cap.downgrade(&open);
+                }
+            }
+            let unused = site.context.waiting.least();
+            let mut names = site.context.names.borrow_mut();
+            let before = unused.unwrap_or(names.block + 1);
+            fold.forget(&mut names, before);
+        }
+    });
+    Combined { sellers, categories, products, amounts, lumps, notes, dead }
+}
+
+fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
+    let offset = block.decoded.base + u64::from(span.start);
+    let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
+    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
+    let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
+    to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
+    to.certify(|text| json::dead_letter(&letter, true, text));
+}

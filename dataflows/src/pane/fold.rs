@@ -1,0 +1,463 @@
+//! On each reader: sales wait by pane until the watermark passes it, then fold into aggregates by key.
+//!
+//! A pane keeps its sales as they are and folds them when it closes, through one dense accumulator by interned id that all
+//! panes share: it stays in the cache, and memory is bounded by the sales in open panes, not by panes times keys.
+//! Plain state: the operator around it is in [`super::combine`].
+
+use super::delta::{AmountDelta, Customer, Delta, Lump};
+use super::tally::{CategoryTally, Count, SellerTally, Tally};
+use crate::dictionary::{Dictionaries, Dictionary};
+use crate::feature::ln_fixed;
+use crate::plan::{Plan, ceil};
+use crate::release::Released;
+use crate::sale::{Op, Sale};
+use crate::time::Bi;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Panes at most this far ahead of the open tick are found by index.
+const NEAR: usize = 1024;
+
+/// What worker 0 must know of what a worker learned at a tick.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// The system tick.
+    pub s: u32,
+    /// Records by fate: rejected, too late, duplicate, accepted.
+    pub fates: [u64; 4],
+    /// The least and greatest epoch that released records while the tick was open; `None` when none did.
+    pub epochs: Option<(u64, u64)>,
+    /// The least event time of an accepted record that was learned, `i64::MAX` without one.
+    pub first: i64,
+    /// By window definition: closed instances that a late record did not revise, being older than the allowed lateness.
+    pub unrevised: Vec<u64>,
+}
+
+impl Note {
+    fn new(s: u32, windows: usize) -> Note {
+        Note { s, fates: [0; 4], epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
+    }
+}
+
+/// Indices into [`Note::fates`].
+pub mod fate {
+    /// Broke a rule.
+    pub const REJECTED: usize = 0;
+    /// No window or feature takes it any more.
+    pub const TOO_LATE: usize = 1;
+    /// Was accepted before.
+    pub const DUPLICATE: usize = 2;
+    /// Counted.
+    pub const ACCEPTED: usize = 3;
+}
+
+/// All that leaves when a tick closes.
+#[derive(Default)]
+pub struct Closed {
+    /// To the owners of sellers.
+    pub sellers: Vec<Delta<SellerTally>>,
+    /// To the owners of categories.
+    pub categories: Vec<Delta<CategoryTally>>,
+    /// To the owners of products.
+    pub products: Vec<Delta<Count>>,
+    /// To the owners of amounts.
+    pub amounts: Vec<AmountDelta>,
+    /// Sums over all.
+    pub lumps: Vec<Lump>,
+    /// To worker 0.
+    pub notes: Vec<Note>,
+}
+
+/// Sums by dense id with the list of touched ids.
+struct Dense<V> {
+    rows: Vec<V>,
+    touched: Vec<u32>,
+}
+
+impl<V: Tally> Dense<V> {
+    fn new() -> Self {
+        Dense { rows: vec![], touched: vec![] }
+    }
+
+    #[inline]
+    fn add(&mut self, id: u32, v: &V) {
+        let i = id as usize;
+        if self.rows.len() <= i {
+            self.rows.resize(i + 1, V::default());
+        }
+        let row = &mut self.rows[i];
+        if row.is_nothing() {
+            self.touched.push(id);
+        }
+        row.add(v);
+    }
+
+    /// Each touched id once; one whose sums came back to nothing is left out.
+    fn drain(&mut self, mut f: impl FnMut(u32, V)) {
+        for id in self.touched.drain(..) {
+            let v = std::mem::take(&mut self.rows[id as usize]);
+            if !v.is_nothing() {
+                f(id, v);
+            }
+        }
+    }
+}
+
+/// What this worker has told the owners of a class about its ids.
+struct Told {
+    hold: u32,
+    peers: u64,
+    /// By id: the owner, and the tick at which the id was last spoken of; `u32::MAX` when the owner does not know it.
+    ids: Vec<(u32, u32)>,
+}
+
+impl Told {
+    fn forget(&mut self, id: u32) {
+        if let Some(x) = self.ids.get_mut(id as usize) {
+            x.1 = u32::MAX;
+        }
+    }
+
+    /// The owner's message, in which `id` is explained.
+    #[inline]
+    fn to<'a, V>(&mut self, out: &'a mut [Delta<V>], id: u32, s: u32, names: &Dictionary) -> &'a mut Delta<V> {
+        let i = id as usize;
+        if self.ids.len() <= i {
+            self.ids.resize(i + 1, (0, u32::MAX));
+        }
+        let (owner, at) = &mut self.ids[i];
+        if *at == u32::MAX || s - *at > self.hold / 2 {
+            *owner = owner_of(names.key(id), self.peers);
+            out[*owner as usize].names.push((id, names.name(id).to_string()));
+        }
+        *at = s;
+        &mut out[*owner as usize]
+    }
+}
+
+/// The worker that owns a key.
+fn owner_of(key: u128, peers: u64) -> u32 {
+    ((((key >> 64) as u64 >> 32) * peers) >> 32) as u32
+}
+
+/// Logarithms of prices, remembered: prices repeat.
+struct Logs(Vec<(u32, i64)>);
+
+impl Logs {
+    #[inline]
+    fn of(&mut self, price: u32) -> i64 {
+        let i = (price.wrapping_mul(0x9E37_79B9) >> 20) as usize;
+        if self.0[i].0 != price {
+            self.0[i] = (price, ln_fixed(price));
+        }
+        self.0[i].1
+    }
+}
+
+/// See the [module](self).
+pub struct Fold {
+    plan: Plan,
+    me: u32,
+    peers: usize,
+    biggest: bool,
+    /// The tick that closes next.
+    first: u32,
+    near: VecDeque<Vec<Sale>>,
+    far: BTreeMap<u32, Vec<Sale>>,
+    pool: Vec<Vec<Sale>>,
+    /// Late sales and what was released, by tick.
+    late: BTreeMap<u32, Vec<Sale>>,
+    released: BTreeMap<u32, (Note, [i64; 3])>,
+    sellers: Dense<SellerTally>,
+    categories: Dense<CategoryTally>,
+    products: Dense<Count>,
+    told: [Told; 3],
+    logs: Logs,
+    sweep_at: usize,
+}
+
+impl Fold {
+    /// `me`, `peers`: this worker and how many there are.
+    pub fn new(plan: &Plan, me: usize, peers: usize) -> Fold {
+        let hold = super::delta::hold(plan);
+        Fold {
+            plan: plan.clone(),
+            me: me as u32,
+            peers,
+            biggest: plan.windows.iter().any(|w| w.biggest),
+            first: 1,
+            near: VecDeque::new(),
+            far: BTreeMap::new(),
+            pool: vec![],
+            late: BTreeMap::new(),
+            released: BTreeMap::new(),
+            sellers: Dense::new(),
+            categories: Dense::new(),
+            products: Dense::new(),
+            told: std::array::from_fn(|_| Told { hold, peers: peers as u64, ids: vec![] }),
+            logs: Logs(vec![(0, 0); 4096]),
+            sweep_at: 4096,
+        }
+    }
+
+    /// Takes the records of a block. `too_late(i)` is called for each sale that nothing takes any more.
+    pub fn take(&mut self, block: &Released, mut too_late: impl FnMut(usize)) {
+        let s = block.before + 1;
+        let least = self.plan.least_pane(block.before);
+        let (tick, origin) = (self.plan.tick, self.plan.origin);
+        let (mut from, mut to, mut pane) = (1, 0, 0u32);
+        let (mut late, mut lost) = (vec![], 0u64);
+        for (i, sale) in block.decoded.sales.iter().enumerate() {
+            if sale.at < from || sale.at >= to {
+                pane = self.plan.pane(sale.at);
+                from = origin + (i64::from(pane) - 1) * tick;
+                to = from + tick;
+            }
+            if pane >= s {
+                self.pane(pane).push(*sale);
+            } else if pane >= least {
+                late.push(*sale);
+            } else {
+                lost += 1;
+                too_late(i);
+            }
+        }
+        let windows = self.plan.windows.len();
+        let future = |r: &&crate::sale::Reject| r.faults.iter().any(|f| f.code == "future_sale_date");
+        let rejects = &block.decoded.rejects;
+        let bad_time = rejects.iter().filter(future).count() as u64 + lost;
+        let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
+        let (first, last) = note.epochs.unwrap_or((block.epoch, block.epoch));
+        note.epochs = Some((first.min(block.epoch), last.max(block.epoch)));
+        note.fates[fate::REJECTED] += rejects.len() as u64;
+        note.fates[fate::TOO_LATE] += lost;
+        note.fates[fate::ACCEPTED] += block.decoded.sales.len() as u64 - lost;
+        for (g, n) in gates.iter_mut().zip([block.decoded.records(), rejects.len() as u64, bad_time]) {
+            *g += n as i64;
+        }
+        if !late.is_empty() {
+            self.late.entry(s).or_default().append(&mut late);
+        }
+    }
+
+    #[inline]
+    fn pane(&mut self, pane: u32) -> &mut Vec<Sale> {
+        let i = (pane - self.first) as usize;
+        if i >= NEAR {
+            return self.far.entry(pane).or_default();
+        }
+        while self.near.len() <= i {
+            self.near.push_back(self.pool.pop().unwrap_or_default());
+        }
+        &mut self.near[i]
+    }
+
+    /// Counts a record that turned out to be a duplicate, released at open tick `s`.
+    pub fn duplicates(&mut self, s: u32, n: u64) {
+        let windows = self.plan.windows.len();
+        let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
+        note.fates[fate::DUPLICATE] += n;
+        gates[0] += n as i64;
+    }
+
+    /// The next tick, not after `upto`, at which something leaves.
+    fn busy(&self, upto: u32) -> Option<u32> {
+        let near = self.near.iter().position(|p| !p.is_empty()).map(|i| self.first + i as u32);
+        let others = [self.far.keys().next(), self.late.keys().next(), self.released.keys().next()];
+        near.into_iter().chain(others.into_iter().flatten().copied()).min().filter(|t| *t <= upto)
+    }
+
+    /// Closes the ticks up to `upto`.
+    pub fn close(&mut self, upto: u32, names: &Dictionaries, out: &mut Closed) {
+        while let Some(t) = self.busy(upto) {
+            self.skip_to(t);
+            let mut sales = self.near.pop_front().unwrap_or_default();
+            if let Some(mut more) = self.far.remove(&t) {
+                sales.append(&mut more);
+            }
+            self.first = t + 1;
+            let windows = self.plan.windows.len();
+            let (mut note, gates) = self.released.remove(&t).unwrap_or_else(|| (Note::new(t, windows), [0; 3]));
+            self.on_time(t, &sales, gates, names, &mut note, out);
+            sales.clear();
+            self.pool.push(sales);
+            if let Some(late) = self.late.remove(&t) {
+                self.corrections(t, &late, names, &mut note, out);
+            }
+            out.notes.push(note);
+        }
+        self.skip_to(upto + 1);
+    }
+
+    /// Nothing is before tick `t`.
+    fn skip_to(&mut self, t: u32) {
+        while self.first < t {
+            match self.near.pop_front() {
+                Some(p) => {
+                    self.pool.push(p);
+                    self.first += 1;
+                }
+                None => self.first = t,
+            }
+        }
+        self.pool.truncate(64);
+        // Later panes may be near now, and far ones are looked for only at their own tick: keep each pane in one place.
+        while let Some(e) = self.far.first_entry().filter(|e| ((*e.key() - self.first) as usize) < NEAR) {
+            let (pane, mut sales) = e.remove_entry();
+            self.pane(pane).append(&mut sales);
+        }
+    }
+
+    fn blank<V: Default>(&self, s: u32) -> Vec<Delta<V>> {
+        (0..self.peers as u32).map(|to| Delta { to, from: self.me, s, ..Default::default() }).collect()
+    }
+
+    fn on_time(&mut self, s: u32, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+        let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
+        let mut amounts = self.blank_amounts(s);
+        let mut customers: Vec<Customer> = vec![];
+        let orders = self.plan.features.enabled && self.plan.features.orders;
+        for sale in sales {
+            note.first = note.first.min(sale.at);
+            let Some(x) = Signed::of(sale, &mut self.logs, &mut lump) else { continue };
+            self.sellers.add(sale.seller, &x.seller);
+            self.categories.add(sale.category, &x.category);
+            self.products.add(sale.product, &x.product);
+            if self.biggest {
+                let amount = sale.cents() as u32;
+                let to = &mut amounts[amount as usize % self.peers];
+                if sale.op == Op::Sale { to.plus.push(amount) } else { to.odd.push((s, amount, -1)) }
+            }
+            if orders && sale.customer != [0, 0] {
+                customers.push(Customer { id: sale.seller, pane: s, sales: x.product.0 as i32, customer: sale.customer });
+            }
+        }
+        let Fold { sellers, categories, products, told, .. } = self;
+        let [to_sellers, to_categories, to_products] = told;
+        let mut deltas = (blank(self.peers, self.me, s), blank(self.peers, self.me, s), blank(self.peers, self.me, s));
+        sellers.drain(|id, v| row(to_sellers.to(&mut deltas.0, id, s, &names.sellers), id, None, v));
+        for c in customers {
+            to_sellers.to(&mut deltas.0, c.id, s, &names.sellers).customers.push(c);
+        }
+        categories.drain(|id, v| row(to_categories.to(&mut deltas.1, id, s, &names.categories), id, None, v));
+        products.drain(|id, v| row(to_products.to(&mut deltas.2, id, s, &names.products), id, None, v));
+        push(deltas.0, &mut out.sellers);
+        push(deltas.1, &mut out.categories);
+        push(deltas.2, &mut out.products);
+        out.amounts.extend(amounts.into_iter().filter(|a| !a.plus.is_empty() || !a.odd.is_empty()));
+        if lump.sums != [0; 8] {
+            out.lumps.push(lump);
+        }
+    }
+
+    fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+        let mut amounts = self.blank_amounts(s);
+        let orders = self.plan.features.enabled && self.plan.features.orders;
+        let mut deltas = (self.blank(s), self.blank(s), self.blank(s));
+        let mut lumps: BTreeMap<u32, Lump> = BTreeMap::new();
+        for sale in sales {
+            note.first = note.first.min(sale.at);
+            let pane = self.plan.pane(sale.at);
+            for (n, w) in note.unrevised.iter_mut().zip(&self.plan.windows) {
+                let (first, last) = (ceil(pane, w.slide), ceil(pane, w.slide) + w.size);
+                let taken = super::class::first_end(s, w.lateness, w.slide).clamp(first, last);
+                *n += u64::from((taken - first) / w.slide);
+            }
+            let lump = lumps.entry(pane).or_insert(Lump { s, pane, sums: [0; 8] });
+            let Some(x) = Signed::of(sale, &mut self.logs, lump) else { continue };
+            let [to_sellers, to_categories, to_products] = &mut self.told;
+            let to = to_sellers.to(&mut deltas.0, sale.seller, s, &names.sellers);
+            if orders && sale.customer != [0, 0] {
+                to.customers.push(Customer { id: sale.seller, pane, sales: x.product.0 as i32, customer: sale.customer });
+            }
+            row(to, sale.seller, Some(pane), x.seller);
+            row(to_categories.to(&mut deltas.1, sale.category, s, &names.categories), sale.category, Some(pane), x.category);
+            row(to_products.to(&mut deltas.2, sale.product, s, &names.products), sale.product, Some(pane), x.product);
+            if self.biggest {
+                let amount = sale.cents() as u32;
+                amounts[amount as usize % self.peers].odd.push((pane, amount, x.product.0 as i8));
+            }
+        }
+        push(deltas.0, &mut out.sellers);
+        push(deltas.1, &mut out.categories);
+        push(deltas.2, &mut out.products);
+        out.amounts.extend(amounts.into_iter().filter(|a| !a.odd.is_empty()));
+        out.lumps.extend(lumps.into_values().filter(|l| l.sums != [0; 8]));
+    }
+
+    fn blank_amounts(&self, s: u32) -> Vec<AmountDelta> {
+        (0..self.peers as u32).map(|to| AmountDelta { to, s, plus: vec![], odd: vec![] }).collect()
+    }
+
+    /// Forgets the names that no open pane and no block from `before` on uses, when many have gathered.
+    pub fn forget(&mut self, names: &mut Dictionaries, before: u64) {
+        if names.sellers.len().max(names.products.len()).max(names.categories.len()) < self.sweep_at {
+            return;
+        }
+        let mut held = [&names.sellers, &names.categories, &names.products].map(|d| vec![false; d.bound()]);
+        for sale in self.near.iter().chain(self.far.values()).chain(self.late.values()).flatten() {
+            held[0][sale.seller as usize] = true;
+            held[1][sale.category as usize] = true;
+            held[2][sale.product as usize] = true;
+        }
+        let Dictionaries { sellers, categories, products, .. } = names;
+        for ((d, held), told) in [sellers, categories, products].into_iter().zip(&held).zip(&mut self.told) {
+            d.forget(before, |id| held[id as usize], |id| told.forget(id));
+        }
+        self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
+    }
+
+    /// The tick that closes next, as a time.
+    pub fn open(&self) -> Bi {
+        Bi::diagonal(self.first)
+    }
+}
+
+fn blank<V: Default>(peers: usize, me: u32, s: u32) -> Vec<Delta<V>> {
+    (0..peers as u32).map(|to| Delta { to, from: me, s, ..Default::default() }).collect()
+}
+
+#[inline]
+fn row<V>(to: &mut Delta<V>, id: u32, pane: Option<u32>, v: V) {
+    to.ids.push(id);
+    to.panes.extend(pane);
+    to.tallies.push(v);
+}
+
+fn push<V>(deltas: Vec<Delta<V>>, out: &mut Vec<Delta<V>>) {
+    out.extend(deltas.into_iter().filter(|d| !d.ids.is_empty() || !d.customers.is_empty() || !d.names.is_empty()));
+}
+
+/// A sale as what it adds to each class; a cancellation is negative. A return adds to the lump only.
+struct Signed {
+    seller: SellerTally,
+    category: CategoryTally,
+    product: Count,
+}
+
+impl Signed {
+    #[inline]
+    fn of(sale: &Sale, logs: &mut Logs, lump: &mut Lump) -> Option<Signed> {
+        let (units, cents) = (i64::from(sale.quantity), sale.cents());
+        let sign = match sale.op {
+            Op::Sale => 1,
+            Op::Cancel => -1,
+            Op::Return => {
+                lump.sums[3] += units;
+                lump.sums[4] += cents;
+                return None;
+            }
+        };
+        let (units, cents) = (sign * units, sign * cents);
+        lump.sums[0] += sign;
+        lump.sums[1] += units;
+        lump.sums[2] += cents;
+        let ln = logs.of(sale.price);
+        let anonymous = if sale.customer == [0, 0] { sign } else { 0 };
+        Some(Signed {
+            seller: SellerTally { sales: sign, units, cents, anonymous },
+            category: CategoryTally { sales: sign, units, cents, ln: sign * ln, ln2: i128::from(sign) * i128::from(ln) * i128::from(ln) },
+            product: Count(sign),
+        })
+    }
+}

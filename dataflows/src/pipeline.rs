@@ -1,0 +1,75 @@
+//! The composition of the data dataflow: read this first.
+//!
+//! ```text
+//! released ─► deduplicate ─► combine ─┬─ lumps ──────────────► totals ─┐
+//!                                     ├─ sellers ──► store ─ presence ─┼─► count ────┐
+//!                                     ├─ categories ► store ─    "    ─┤             │
+//!                                     ├─ products ─► store ─     "    ─┘             ├─► windows ─► collect ─► sink
+//!                                     │              store ─ best ─────► greatest ───┤   events       ▲
+//!                                     ├─ amounts ──► amounts ──────────► greatest ───┘   cooldown     │
+//!                                     │              store ─ sums ─────► count ─► serve ──────────────┤
+//!                                     └─ dead letters, notes ─────────────────────────────────────────┘
+//! ```
+//!
+//! Every worker builds the same graph: nothing here asks which worker it is on. Stages do not call each other.
+
+use crate::bitemporal::{align, arrange_first, arrange_here, count, greatest};
+use crate::clock::Context;
+use crate::edge::collect::collect;
+use crate::pane::amounts::amounts;
+use crate::pane::class::Kind;
+use crate::pane::combine::combine;
+use crate::pane::store::{reach, store};
+use crate::pane::totals::totals;
+use crate::release::Released;
+use crate::serve::serve;
+use crate::site::{Setup, Site};
+use crate::time::Bi;
+use crate::window::operator::{Change, WindowUpdate};
+use crate::window::windows;
+use std::rc::Rc;
+use std::sync::Arc;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Concatenate, Probe};
+use timely::dataflow::{Scope, Stream};
+
+/// Builds the data dataflow behind the source. The probe stands behind all that leaves.
+pub fn build<'s>(scope: Scope<'s, Bi>, context: &Context, setup: &Arc<Setup>, released: Stream<'s, Bi, Vec<Released>>) -> Handle<Bi> {
+    let site = Site { context: context.clone(), setup: setup.clone(), sizes: Rc::default() };
+    let plan = &context.plan;
+    let combined = combine(released, &site);
+    let sellers = store(combined.sellers, Kind::Sellers, &site);
+    let categories = store(combined.categories, Kind::Categories, &site);
+    let products = store(combined.products, Kind::Products, &site);
+
+    let mut changes: Vec<Stream<'s, Bi, Vec<WindowUpdate>>> = vec![];
+    let stores = sellers.presence.into_iter().zip(categories.presence).zip(products.presence);
+    let bests = sellers.best.into_iter().zip(categories.best);
+    for (i, ((w, ((s, c), p)), (best_seller, best_category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
+        let (i, back) = (i as u8, reach(w.lateness, w.slide));
+        let sums = totals(combined.lumps.clone(), w).concat(s).concat(c).concat(p);
+        let sums = count(arrange_first(align(sums, back), "ArrangeTotals"), "CountTotals");
+        changes.push(sums.inner.map(move |(((), v), t, d)| ((i, Change::Totals(Box::new(v))), t, d)));
+        let seller = greatest(arrange_first(align(best_seller, back), "ArrangeSellers"), "BestSeller");
+        changes.push(seller.inner.map(move |(v, t, d)| ((i, Change::Seller(v)), t, d)));
+        let category = greatest(arrange_first(align(best_category, back), "ArrangeCategories"), "BestCategory");
+        changes.push(category.inner.map(move |(v, t, d)| ((i, Change::Category(v)), t, d)));
+        if w.biggest {
+            let biggest = amounts(combined.amounts.clone(), w);
+            let biggest = greatest(arrange_first(align(biggest, back), "ArrangeAmounts"), "Biggest");
+            changes.push(biggest.inner.map(move |(v, t, d)| ((i, Change::Biggest(v)), t, d)));
+        }
+    }
+    let mut rows = vec![combined.dead, windows(scope.concatenate(changes), combined.notes.clone(), &site)];
+    if plan.features.enabled {
+        let back = reach(plan.features.lateness, plan.features.slide);
+        let seller = count(arrange_here(align(sellers.sums, back), "ArrangeSellerSums"), "CountSellers");
+        rows.push(serve(seller, sellers.names, &site));
+        let category = count(arrange_here(align(categories.sums, back), "ArrangeCategorySums"), "CountCategories");
+        rows.push(serve(category, categories.names, &site));
+    }
+    let probe = Handle::new();
+    collect(scope.concatenate(rows), combined.notes, &site).probe_with(&probe);
+    probe
+}

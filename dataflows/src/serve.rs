@@ -1,0 +1,178 @@
+//! The feature tables: from sums by key to rows and their revisions.
+//!
+//! A key has a row at `as_of` T exactly when its integer sums change there, that is, when the step function that differential
+//! keeps has a step at T. A correction moves steps; the rows of the steps that moved are said again, those of steps that are
+//! gone are taken back. Runs where the key's owner is, so that ids can be turned into names.
+
+use crate::edge::{Batch, Table};
+use crate::feature::{CategorySums, SellerSums, category, seller};
+use crate::group::{CategoryGroup, SellerGroup};
+use crate::pane::class::Names;
+use crate::plan::{Plan, ceil};
+use crate::row::{CategoryColumns, CategoryRow, SellerColumns, SellerRow, json};
+use crate::site::Site;
+use crate::time::Bi;
+use differential_dataflow::difference::{IsZero, Semigroup};
+use differential_dataflow::{ExchangeData, VecCollection};
+use hashbrown::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+
+/// A class of keys with a feature table.
+pub trait Served: ExchangeData + IsZero + Semigroup + Copy + Default {
+    /// The columns that revisions compare.
+    type Columns: Copy + PartialEq + Default + 'static;
+    /// Its table.
+    const TABLE: Table;
+    /// The columns of the sums at `as_of`.
+    fn columns(&self, plan: &Plan, as_of: i64) -> Self::Columns;
+    /// Writes a row.
+    fn write(name: &str, place: Place, columns: Self::Columns, out: &mut Vec<u8>);
+}
+
+/// What names a feature row besides its key.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    as_of: i64,
+    revision: u32,
+    deleted: bool,
+}
+
+impl Served for SellerGroup {
+    type Columns = SellerColumns;
+    const TABLE: Table = Table::SellerFeatures;
+    fn columns(&self, plan: &Plan, _: i64) -> SellerColumns {
+        let [n, units, cents, orders] = self.0;
+        seller(&SellerSums { n, units, cents, orders }, plan.features.orders)
+    }
+    fn write(name: &str, Place { as_of, revision, deleted }: Place, columns: SellerColumns, out: &mut Vec<u8>) {
+        json::seller(name, &SellerRow { as_of, revision, deleted, columns }, out);
+    }
+}
+
+impl Served for CategoryGroup {
+    type Columns = CategoryColumns;
+    const TABLE: Table = Table::CategoryFeatures;
+    fn columns(&self, _: &Plan, as_of: i64) -> CategoryColumns {
+        let narrow = |x: i128| x.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        let [n, units, cents, ln, ln2, trend_n, s0, s1, s2] = self.0;
+        let (n, units, cents, ln) = (narrow(n), narrow(units), narrow(cents), narrow(ln));
+        category(&CategorySums { n, units, cents, ln, ln2, trend_n: narrow(trend_n), s0: narrow(s0), s1, s2 }, as_of)
+    }
+    fn write(name: &str, Place { as_of, revision, deleted }: Place, columns: CategoryColumns, out: &mut Vec<u8>) {
+        json::category(name, &CategoryRow { as_of, revision, deleted, columns }, out);
+    }
+}
+
+/// A step of a key's sums, and what was last said of it. Zero stands for no sums.
+#[derive(Clone, Copy)]
+struct Step<R, C> {
+    to: R,
+    from: R,
+    said: Option<C>,
+    /// Revision of the next row.
+    next: u32,
+}
+
+/// The steps of the last ends. Plain state.
+struct Rows<R: Served> {
+    plan: Plan,
+    names: Rc<RefCell<Names>>,
+    reach: u32,
+    updates: BTreeMap<u32, Vec<(u32, u32, R, isize)>>,
+    ends: VecDeque<(u32, HashMap<u32, Step<R, R::Columns>>)>,
+    sum: Vec<(R, isize)>,
+}
+
+impl<R: Served> Rows<R> {
+    fn close(&mut self, s: u32, last: u32) -> Batch {
+        let mut updates = self.updates.remove(&s).unwrap_or_default();
+        updates.sort_unstable_by_key(|u| (u.1, u.0));
+        while self.ends.pop_front_if(|x| x.0 + self.reach < s).is_some() {}
+        let mut batch = Batch::new(s, R::TABLE);
+        let names = self.names.borrow();
+        let mut i = 0;
+        for of_end in updates.chunk_by(|a, b| a.1 == b.1) {
+            let end = of_end[0].1;
+            if end > last {
+                continue;
+            }
+            while self.ends.get(i).is_some_and(|x| x.0 < end) {
+                i += 1;
+            }
+            if self.ends.get(i).is_none_or(|x| x.0 != end) {
+                self.ends.insert(i, (end, HashMap::new()));
+            }
+            let steps = &mut self.ends[i].1;
+            let as_of = self.plan.millis(end);
+            for of_key in of_end.chunk_by(|a, b| a.0 == b.0) {
+                let id = of_key[0].0;
+                let zero = R::default();
+                let step = steps.entry(id).or_insert(Step { to: zero, from: zero, said: None, next: 0 });
+                self.sum.clear();
+                self.sum.extend([(step.to, 1), (step.from, -1)]);
+                for (_, _, v, d) in of_key {
+                    match self.sum.iter_mut().find(|x| x.0 == *v) {
+                        Some(x) => x.1 += d,
+                        None => self.sum.push((*v, *d)),
+                    }
+                }
+                let find = |sign: isize| self.sum.iter().find(|x| x.1 == sign && !x.0.is_zero()).map_or(zero, |x| x.0);
+                (step.to, step.from) = (find(1), find(-1));
+                let truth = (step.to != step.from).then(|| step.to.columns(&self.plan, as_of));
+                if truth != step.said {
+                    let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
+                    let name = &names.names[id as usize];
+                    batch.row((end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
+                    step.said = truth;
+                    step.next += 1;
+                }
+            }
+        }
+        batch
+    }
+}
+
+/// Rows of a feature table, on the owner of each key.
+pub fn serve<'s, R: Served>(
+    sums: VecCollection<'s, Bi, (u32, R), isize>,
+    names: Rc<RefCell<Names>>,
+    site: &Site,
+) -> Stream<'s, Bi, Vec<Batch>> {
+    let site = site.clone();
+    let plan = (*site.context.plan).clone();
+    let slide = plan.features.slide;
+    sums.inner.unary_frontier::<CapacityContainerBuilder<Vec<Batch>>, _, _, _>(Pipeline, "Serve", move |cap, _| {
+        let mut cap = Some(cap);
+        let reach = ceil(plan.features.lateness, slide);
+        let (updates, ends, sum) = (BTreeMap::new(), VecDeque::new(), vec![]);
+        let mut rows = Rows { plan, names, reach, updates, ends, sum };
+        move |(input, frontier), output| {
+            input.for_each(|_, data| {
+                for ((id, r), t, d) in data.drain(..) {
+                    rows.updates.entry(t.s).or_default().push((id, t.e, r, d));
+                }
+            });
+            let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {
+                cap = None;
+                return;
+            };
+            let last = site.context.ending.borrow().map_or(u32::MAX, |x| ceil(x.last, slide));
+            while let Some(s) = rows.updates.keys().next().copied().filter(|s| *s < open) {
+                let batch = rows.close(s, last);
+                if !batch.rows.is_empty() {
+                    output.session(&*hold).give(batch);
+                }
+            }
+            rows.names.borrow_mut().rows_out = open.saturating_sub(1);
+            if hold.time().s < open {
+                hold.downgrade(&Bi::diagonal(open));
+            }
+        }
+    })
+}

@@ -1,0 +1,206 @@
+//! The operator around [`Assembly`]: on worker 0, all definitions together, because events follow the order of their rows.
+
+use super::assemble::{Assembly, Updates};
+use crate::detect::{At, Events, Judged, reference_ends};
+use crate::edge::{Batch, Table};
+use crate::group::Totals;
+use crate::pane::best::Candidate;
+use crate::pane::fold::Note;
+use crate::plan::Plan;
+use crate::row::json;
+use crate::site::Site;
+use crate::time::Bi;
+use std::collections::{BTreeMap, VecDeque};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::Operator;
+
+/// A change of what one definition holds, from worker 0 to itself.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Sums and distinct counts.
+    Totals(Box<Totals>),
+    /// Best seller.
+    Seller(Candidate),
+    /// Best category.
+    Category(Candidate),
+    /// Biggest sale in cents.
+    Biggest(i64),
+}
+
+/// (definition, change), with the time at which it holds and is known, and a difference.
+pub type WindowUpdate = ((u8, Change), Bi, isize);
+
+/// The epochs that released records while a tick was open.
+#[derive(Default)]
+struct Epochs(VecDeque<(u32, (u64, u64))>);
+
+impl Epochs {
+    fn learn(&mut self, s: u32, (first, last): (u64, u64), keep: u32) {
+        match self.0.iter_mut().rev().find(|x| x.0 <= s) {
+            Some((t, known)) if *t == s => *known = (known.0.min(first), known.1.max(last)),
+            _ => {
+                let at = self.0.partition_point(|x| x.0 < s);
+                self.0.insert(at, (s, (first, last)));
+            }
+        }
+        while self.0.len() > 1 && self.0.front().is_some_and(|x| x.0 + keep < s) {
+            self.0.pop_front();
+        }
+    }
+
+    /// First and last epoch that released records while a tick of `(start, learned]` was open.
+    fn between(&self, start: u32, learned: u32) -> (u64, u64) {
+        let upto = self.0.partition_point(|x| x.0 <= learned);
+        let last = self.0.range(..upto).next_back().map_or(0, |x| x.1.1);
+        let first = self.0.range(self.0.partition_point(|x| x.0 <= start)..upto).next().map_or(last, |x| x.1.0);
+        (first, last)
+    }
+}
+
+/// All definitions, and what is known of the run. Plain state.
+struct Windows {
+    site: Site,
+    assemblies: Vec<Assembly>,
+    events: Events,
+    updates: BTreeMap<u32, Vec<(u8, u32, Change, isize)>>,
+    notes: BTreeMap<u32, Note>,
+    first: i64,
+    epochs: Epochs,
+    keep: u32,
+}
+
+impl Windows {
+    fn new(site: &Site) -> Windows {
+        let plan = &site.context.plan;
+        Windows {
+            site: site.clone(),
+            assemblies: (0..plan.windows.len()).map(|i| Assembly::new(plan, i)).collect(),
+            events: Events::new(plan),
+            updates: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            first: i64::MAX,
+            epochs: Epochs::default(),
+            keep: plan.windows.iter().map(|w| w.size + w.lateness + 2 * w.slide).max().unwrap_or(0),
+        }
+    }
+
+    fn learn(&mut self, note: Note) {
+        match self.notes.get_mut(&note.s) {
+            Some(known) => {
+                known.first = known.first.min(note.first);
+                known.epochs = match (known.epochs, note.epochs) {
+                    (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                    (a, b) => a.or(b),
+                };
+            }
+            None => {
+                self.notes.insert(note.s, note);
+            }
+        }
+    }
+
+    fn next(&self, open: u32) -> Option<u32> {
+        let rows = self.assemblies.iter().filter_map(Assembly::busy);
+        let known = [self.updates.keys().next(), self.notes.keys().next()].into_iter().flatten().copied();
+        rows.chain(known).min().filter(|s| *s < open)
+    }
+
+    /// Closes the learned tick `s`; gives the rows of its tables.
+    fn close(&mut self, s: u32, mut give: impl FnMut(Batch)) {
+        let plan: &Plan = &self.site.context.plan.clone();
+        if let Some(note) = self.notes.remove(&s) {
+            self.first = self.first.min(note.first);
+            if let Some(epochs) = note.epochs {
+                self.epochs.learn(s, epochs, self.keep);
+            }
+        }
+        let mut by: Vec<Updates> = plan.windows.iter().map(|_| Updates::default()).collect();
+        for (i, e, change, d) in self.updates.remove(&s).unwrap_or_default() {
+            let u = &mut by[usize::from(i)];
+            match change {
+                Change::Totals(v) => u.totals.push((e, *v, d)),
+                Change::Seller(v) => u.seller.push((e, v, d)),
+                Change::Category(v) => u.category.push((e, v, d)),
+                Change::Biggest(v) => u.biggest.push((e, v, d)),
+            }
+        }
+        let ending = *self.site.context.ending.borrow();
+        let mut batches = [Table::Windows, Table::Events, Table::Suppressed].map(|t| Batch::new(s, t));
+        for (i, updates) in by.into_iter().enumerate() {
+            let w = &plan.windows[i];
+            let idle = updates.totals.is_empty() && self.assemblies[i].busy() != Some(s);
+            let quiet = idle && updates.seller.is_empty() && updates.category.is_empty() && updates.biggest.is_empty();
+            if quiet || s % w.slide != 0 {
+                continue;
+            }
+            let mut rows = vec![];
+            let from = self.assemblies[i].learn(plan, s, updates, self.first, ending, &mut rows);
+            for row in rows {
+                let place = (batches[0].rows.len() as u32, 0);
+                batches[0].row(place, "", |text| json::window(plan, &row, text));
+                batches[0].windows.push(row);
+            }
+            let mut end = from;
+            while end <= s {
+                self.judge(plan, i, end, s, &mut batches);
+                end += w.slide;
+            }
+        }
+        self.events.forget(s);
+        batches.into_iter().filter(|b| !b.rows.is_empty()).for_each(&mut give);
+    }
+
+    fn judge(&mut self, plan: &Plan, i: usize, end: u32, learned: u32, batches: &mut [Batch; 3]) {
+        let assembly = &self.assemblies[i];
+        let now = assembly.truth(plan, end, *self.site.context.ending.borrow());
+        let ends = reference_ends(plan, i, end);
+        let references: Option<Vec<_>> = ends.iter().map(|e| assembly.reference(plan, *e)).collect();
+        let references = references.unwrap_or_default();
+        let judged: Vec<Judged> = references.iter().map(|c| Judged { columns: c, failed: &c.gates_failed }).collect();
+        let now = now.as_ref().map(|c| Judged { columns: c, failed: &c.gates_failed });
+        let start = end.saturating_sub(plan.windows[i].size);
+        let at = At { learned, bindings: self.epochs.between(start, learned), window: i, end };
+        let origin = &self.site.setup.origin;
+        self.events.window(&at, now.as_ref(), &judged, &mut |table, event| {
+            let batch = if table == Table::Events { &mut batches[1] } else { &mut batches[2] };
+            let place = (batch.rows.len() as u32, 0);
+            batch.row(place, "", |text| json::event(plan, origin, &event, false, text));
+            batch.certify(|text| json::event(plan, origin, &event, true, text));
+        });
+    }
+}
+
+/// Rows of `windows`, `events` and `suppressed`, on worker 0.
+pub fn windows<'s>(changes: Stream<'s, Bi, Vec<WindowUpdate>>, notes: Stream<'s, Bi, Vec<Note>>, site: &Site) -> Stream<'s, Bi, Vec<Batch>> {
+    let site = site.clone();
+    let to_first = Exchange::new(|_: &Note| 0);
+    changes.binary_frontier::<_, CapacityContainerBuilder<Vec<Batch>>, _, _, _, _>(notes, Pipeline, to_first, "Windows", move |cap, _| {
+        let mut cap = Some(cap);
+        let mut windows = Windows::new(&site);
+        move |(changes, change_frontier), (notes, note_frontier), output| {
+            changes.for_each(|_, data| {
+                for ((i, change), t, d) in data.drain(..) {
+                    windows.updates.entry(t.s).or_default().push((i, t.e, change, d));
+                }
+            });
+            notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
+            let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
+            let open = [open(&change_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
+            let Some((open, hold)) = open.zip(cap.as_mut()) else {
+                cap = None;
+                return;
+            };
+            {
+                let mut session = output.session(&*hold);
+                while let Some(s) = windows.next(open) {
+                    windows.close(s, |batch| session.give(batch));
+                }
+            }
+            if hold.time().s < open {
+                hold.downgrade(&Bi::diagonal(open));
+            }
+        }
+    })
+}

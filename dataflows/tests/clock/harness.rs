@@ -1,0 +1,297 @@
+//! Runs the clock's dataflows on some workers, with a consumer that shows when what was learned, and sleeps thrown in.
+
+use crate::by_hand::Case;
+use dataflows::clock::{self, Blocks, Context, Decode, Feed, Format, Input, Policy, Progress, Pull, Pulled, RawBlock, Settings};
+use dataflows::dictionary::Dictionaries;
+use dataflows::release::Released;
+use dataflows::sale::{Decoded, Fault, Op, Reject, Sale, Span};
+use dataflows::time::Bi;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use timely::CommunicationConfig;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::probe::{Handle, Probe};
+use timely::dataflow::{Scope, Stream};
+use timely::scheduling::SyncActivator;
+
+/// A small generator: tests choose its seed.
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number below `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    /// Now and then a short sleep.
+    pub fn nap(&mut self, permille: u64) {
+        if self.below(1_000) < permille {
+            std::thread::sleep(Duration::from_micros(self.below(300)));
+        }
+    }
+}
+
+/// How to run.
+pub struct Shape {
+    pub workers: usize,
+    pub seed: u64,
+    /// Chance of a nap in each operator, in parts per thousand.
+    pub sleep: u64,
+    /// By input, as bits: whether it is read from front to end by one worker.
+    pub fronts: u64,
+    /// Ask for a stop after so many blocks were read.
+    pub stop: Option<u64>,
+}
+
+/// What came of it.
+pub struct Outcome {
+    /// Lines `learned pane sales cents bad`, then `ending whole last`.
+    pub text: String,
+    /// Records read, over all workers.
+    pub read: u64,
+}
+
+/// An input in memory; asks for the stop.
+struct Memory {
+    bytes: Vec<u8>,
+    reads: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    stop_after: Option<u64>,
+}
+
+impl Blocks for Memory {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String> {
+        into.copy_from_slice(&self.bytes[at as usize..at as usize + into.len()]);
+        self.counted();
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn counted(&self) {
+        if Some(self.reads.fetch_add(1, Ordering::Relaxed)) == self.stop_after {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The same input, from front to end, in pieces of any length and with pauses.
+struct Trickle {
+    memory: Arc<Memory>,
+    at: usize,
+    random: Random,
+    wake: Option<SyncActivator>,
+}
+
+impl Pull for Trickle {
+    fn pull(&mut self, into: &mut Vec<u8>) -> Result<Pulled, String> {
+        let rest = &self.memory.bytes[self.at..];
+        match self.random.below(8) {
+            _ if rest.is_empty() => return Ok(Pulled::End),
+            0 => return Ok(Pulled::Later(Duration::from_micros(self.random.below(200)))),
+            1 => {
+                let wake = self.wake.clone().expect("set before the first pull");
+                std::thread::spawn(move || wake.activate().is_ok());
+                return Ok(Pulled::Woken);
+            }
+            _ => (),
+        }
+        let n = rest.len().min(self.random.below(300) as usize + 1);
+        into.extend_from_slice(&rest[..n]);
+        self.at += n;
+        self.memory.counted();
+        Ok(Pulled::Some)
+    }
+    fn consumed(&self) -> u64 {
+        self.at as u64
+    }
+    fn wake_by(&mut self, wake: SyncActivator) {
+        self.wake = Some(wake);
+    }
+}
+
+/// Decodes `ms,cents` lines.
+pub struct Lines;
+
+impl Decode for Lines {
+    fn header(&mut self, _input: u32, _bytes: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn block(&mut self, _input: u32, _format: Format, raw: RawBlock, _names: &mut Dictionaries) -> Decoded {
+        let RawBlock { bytes, base, from, until } = raw;
+        let mut decoded = Decoded { base, ..Decoded::default() };
+        let mut at = from;
+        while at < bytes.len() && at < until {
+            let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |p| at + p);
+            let text = std::str::from_utf8(&bytes[at..end]).expect("ascii").trim_end_matches('x');
+            let span = Span { start: at as u32, end: end as u32 };
+            if let Some((ms, cents)) = text.split_once(',') {
+                let (at, price) = (ms.parse().expect("ms"), cents.parse().expect("cents"));
+                let (seller, product, category, customer) = (0, 0, 0, [0, 0]);
+                decoded.sales.push(Sale { at, customer, seller, product, category, price, quantity: 1, op: Op::Sale });
+                decoded.spans.push(span);
+            } else if end > at {
+                let fault = Fault { code: "bad_json", field: None, message: String::new() };
+                decoded.rejects.push(Reject { span, faults: vec![fault] });
+            }
+            at = end + 1;
+        }
+        decoded.bytes = bytes;
+        decoded
+    }
+}
+
+type Row = (u32, u32, i64, i64, i64);
+type Built<D> = CapacityContainerBuilder<Vec<D>>;
+
+/// Folds by (learned tick, pane) and writes each learned tick when it is complete, on worker 0.
+fn consume<'s>(
+    scope: Scope<'s, Bi>,
+    context: &Context,
+    released: Stream<'s, Bi, Vec<Released>>,
+    out: Arc<Mutex<String>>,
+    (seed, sleep): (u64, u64),
+) -> Handle<Bi> {
+    let index = scope.index() as u64;
+    let mut random = Random(seed ^ index);
+    let rows = released.unary::<Built<Row>, _, _, _>(Pipeline, "Rows", move |_, _| {
+        move |input, output| {
+            random.nap(sleep);
+            input.for_each(|cap, data| {
+                let mut session = output.session(&cap);
+                for r in data.drain(..) {
+                    assert_eq!(cap.stamp().iter().copied().collect::<Vec<_>>(), [Bi::diagonal(r.before + 1)]);
+                    let learned = r.before + 1;
+                    for sale in &r.decoded.sales {
+                        session.give((learned, (sale.at.div_euclid(1_000) + 1) as u32, 1, sale.cents(), 0));
+                    }
+                    let starts: Vec<u32> = r.decoded.rejects.iter().map(|x| x.span.start).collect();
+                    assert!(starts.is_sorted());
+                    for start in starts {
+                        session.give((learned, 0, 0, 0, r.decoded.base as i64 + i64::from(start) + 1));
+                    }
+                }
+            });
+        }
+    });
+    let mut random = Random(seed ^ 77 ^ index);
+    let folded = rows.unary_frontier::<Built<Row>, _, _, _>(Exchange::new(|r: &Row| u64::from(r.1)), "Fold", move |cap, _| {
+        let mut cap = Some(cap);
+        let mut open: BTreeMap<(u32, u32), (i64, i64, i64)> = BTreeMap::new();
+        move |(input, frontier), output| {
+            random.nap(sleep);
+            input.for_each(|_, data| {
+                for (learned, pane, n, cents, bad) in data.drain(..) {
+                    let row = open.entry((learned, pane)).or_default();
+                    *row = (row.0 + n, row.1 + cents, row.2 + bad);
+                }
+            });
+            let Some(held) = cap.as_mut() else { return };
+            match frontier.frontier().iter().map(|t| t.s).min() {
+                Some(s) => {
+                    while let Some(e) = open.first_entry().filter(|e| e.key().0 < s) {
+                        let ((learned, pane), (n, cents, bad)) = e.remove_entry();
+                        output.session(&*held).give((learned, pane, n, cents, bad));
+                    }
+                    held.downgrade(&Bi::diagonal(s));
+                }
+                None => cap = None, // closed, which completes nothing
+            }
+        }
+    });
+    let mut random = Random(seed ^ 78 ^ index);
+    let context = context.clone();
+    let done = folded.unary_frontier::<Built<()>, _, _, _>(Exchange::new(|_: &Row| 0), "Write", move |cap, _| {
+        let mut cap = Some(cap);
+        let mut rows: Vec<Row> = vec![];
+        move |(input, frontier), _output| {
+            random.nap(sleep);
+            input.for_each(|_, data| rows.append(data));
+            let Some(held) = cap.as_mut() else { return };
+            match frontier.frontier().iter().map(|t| t.s).min() {
+                Some(s) => {
+                    rows.sort_unstable();
+                    let complete = rows.partition_point(|r| r.0 < s);
+                    let mut out = out.lock().expect("no panic");
+                    for (learned, pane, n, cents, bad) in rows.drain(..complete) {
+                        *out += &format!("{learned} {pane} {n} {cents} {bad}\n");
+                    }
+                    held.downgrade(&Bi::diagonal(s));
+                }
+                None => {
+                    if let Some(ending) = context.ending.borrow().filter(|_| index == 0) {
+                        assert!(rows.is_empty());
+                        *out.lock().expect("no panic") += &format!("ending {} {}\n", ending.whole, ending.last);
+                    }
+                    cap = None;
+                }
+            }
+        }
+    });
+    done.probe().0
+}
+
+/// Runs a case.
+pub fn run(case: &Case, shape: &Shape) -> Outcome {
+    let (reads, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let files: Vec<Arc<Memory>> = (case.inputs.iter())
+        .map(|bytes| {
+            let (reads, stop) = (reads.clone(), stop.clone());
+            Arc::new(Memory { bytes: bytes.clone(), reads, stop, stop_after: shape.stop })
+        })
+        .collect();
+    let settings = Settings {
+        plan: Arc::new(crate::by_hand::plan()),
+        policy: Policy::Files,
+        epoch_bytes: case.block,
+        ahead: 2,
+        delimiter: b',',
+        max_drift: case.max_drift,
+        max_jump: case.max_jump,
+        stop,
+        progress: Arc::new(Progress::default()),
+    };
+    let sources: Arc<[String]> = (0..files.len()).map(|i| i.to_string()).collect();
+    let text = Arc::new(Mutex::new(String::new()));
+    let communication = match shape.workers {
+        1 => CommunicationConfig::Thread,
+        n => CommunicationConfig::Process(n),
+    };
+    let (out, chance, fronts) = (text.clone(), (shape.seed, shape.sleep), shape.fronts);
+    let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
+        let context = Context::new(settings.plan.clone(), sources.clone(), None);
+        let feed = |(i, file): (usize, &Arc<Memory>)| match (fronts >> i) & 1 {
+            0 => Feed::Blocks(file.clone()),
+            _ if i % worker.peers() != worker.index() => Feed::Other,
+            _ => {
+                let random = Random(chance.0 ^ 99);
+                Feed::Mine(Box::new(Trickle { memory: file.clone(), at: 0, random, wake: None }))
+            }
+        };
+        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x) }).collect();
+        let out = out.clone();
+        let mut running = clock::install(worker, &context, &settings, inputs, Box::new(Lines), |scope, context, released| {
+            consume(scope, context, released, out, chance)
+        });
+        while worker.has_dataflows() {
+            worker.step_or_park(None);
+            running.stepped();
+        }
+        assert_eq!(context.failure(), None);
+        assert!(context.ending.borrow().is_none() || context.waiting.least().is_none());
+        running.counts().iter().map(|c| c.read).sum::<u64>()
+    })
+    .expect("threads");
+    let read = guards.join().into_iter().map(|r| r.expect("no panic")).sum();
+    let text = std::mem::take(&mut *text.lock().expect("no panic"));
+    Outcome { text, read }
+}

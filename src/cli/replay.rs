@@ -1,0 +1,115 @@
+//! `replay INPUT... --out DIR`.
+
+use super::compute::Compute;
+use super::run::{self, Summary};
+use super::{Failure, Session, SettingsArgs, World};
+use crate::console::progress::{Done, Progress};
+use crate::sink::files::Files;
+use crate::sink::tally::Tally;
+use crate::source::Input;
+use clap::{Args, ValueEnum};
+use dataflows::clock;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Run files through the engine as fast as they can be read
+///
+/// Writes a file a table (windows.ndjson, seller_features.ndjson, category_features.ndjson, events.ndjson, dead_letters.ndjson)
+/// and summary.json. The same files give the same bytes, whatever the number of workers.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  vitrine replay sales.ndjson --out results\n  \
+                        vitrine replay jan.csv.gz feb.csv.gz -c shop.toml --window 15m/1m --out results -w 2\n  \
+                        zcat sales.ndjson.gz | vitrine replay - --out results")]
+pub struct Replay {
+    /// Files of sales (.ndjson, .jsonl, .csv, each also .gz or .zst), or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<String>,
+    /// Folder for the results
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Overwrite the results of an earlier run
+    #[arg(long)]
+    force: bool,
+    /// How the inputs are written, when their names do not say it
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    compute: Compute,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// One JSON object a line
+    Ndjson,
+    /// CSV with a header
+    Csv,
+}
+
+impl Replay {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Bad settings, unreadable inputs, an output that cannot be written, or a process that has gone.
+    pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        let settings = self.settings.load(world)?;
+        let cluster = self.compute.resolve()?;
+        if self.inputs.iter().filter(|name| *name == "-").count() > 1 {
+            return Err(Failure::Usage("standard input (-) can be read only once".into()));
+        }
+        let format = self.format.map(|format| match format {
+            Format::Ndjson => clock::Format::Json,
+            Format::Csv => clock::Format::Csv,
+        });
+        let inputs = self.inputs.iter().map(|name| Input::open(name, format));
+        let inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
+        let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
+        let job = run::job(&settings, &cluster, inputs, settings.epoch_bytes);
+        if !cluster.speaks() {
+            run::run(job, &settings, None)?;
+            return Ok(());
+        }
+
+        let files = Files::create(&self.out, &run::tables(&settings), self.force)?;
+        let tally = Tally::default();
+        let sink = tally.before(vec![Box::new(files.clone())]);
+        let (progress, began) = (job.progress.clone(), Instant::now());
+        let done =
+            move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
+        let bar = session.progress(|screen| Progress::start(screen, total, done))?;
+        let report = run::run(job, &settings, Some(sink)).map_err(|failure| self.unfinished(failure));
+        drop(bar);
+        let report = report?;
+        if report.ending.is_none() {
+            let dir = self.out.display();
+            let message = format!("stopped before the end of the input; the rows so far stay in {dir} as *.partial");
+            return Err(Failure::Stopped(message));
+        }
+        let totals = tally.totals();
+        let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
+        files.finish(&summary)?;
+        let text = if self.json {
+            summary
+        } else if session.quiet {
+            String::new()
+        } else {
+            run::table(&settings, &report, &totals, began.elapsed()) + &self.where_to_look()
+        };
+        run::conclude(&report, &text)
+    }
+
+    fn where_to_look(&self) -> String {
+        format!("\nresults in {}\n", Path::new(&self.out).display())
+    }
+
+    /// Says what is left of a run that failed.
+    fn unfinished(&self, failure: Failure) -> Failure {
+        tracing::info!(out = %self.out.display(), "the rows so far stay as *.partial");
+        failure
+    }
+}

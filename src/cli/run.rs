@@ -1,0 +1,144 @@
+//! What `replay` and `demo` share: a job, its stop, its summary.
+
+use super::compute::Cluster;
+use super::{Failure, print};
+use crate::console::report::Report;
+use crate::engine::{self, Job, Stop};
+use crate::error::Error;
+use crate::settings::Settings;
+use crate::sink::tally::Totals;
+use crate::source::Input;
+use dataflows::clock::Counts;
+use dataflows::dictionary::identity;
+use dataflows::edge::{RowSink, Table};
+use dataflows::pipeline;
+use dataflows::row::event::Origin;
+use dataflows::site::Setup;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes the job of these settings.
+pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_bytes: u64) -> Job {
+    Job {
+        plan: Arc::new(settings.plan.clone()),
+        schema: Arc::new(settings.schema.clone()),
+        inputs,
+        epoch_bytes,
+        max_drift: settings.clock.max_drift,
+        max_jump: Some(settings.clock.max_jump),
+        workers: cluster.workers,
+        process: cluster.process,
+        addresses: cluster.addresses.clone(),
+        stop: Stop::default(),
+        progress: Arc::default(),
+    }
+}
+
+/// Runs a job. Ctrl-C and SIGTERM stop it; a second one ends the process at once.
+///
+/// # Errors
+/// Whatever stopped it.
+pub fn run(job: Job, settings: &Settings, sink: Option<Box<dyn RowSink + Send>>) -> Result<engine::Report, Failure> {
+    let stop = job.stop.clone();
+    ctrlc::set_handler(move || {
+        if stop.requested() {
+            std::process::exit(130);
+        }
+        stop.request();
+    })
+    .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
+    let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
+    let origin = Origin {
+        source: names.join(", "),
+        config: format!("{:032x}", identity(settings.effective.values().as_bytes())),
+        engine: format!("vitrine {}", env!("CARGO_PKG_VERSION")),
+    };
+    let setup = Arc::new(Setup { origin, ..Setup::default() });
+    tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
+    let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
+    tracing::info!("run ends");
+    Ok(report)
+}
+
+/// The tables that these settings fill.
+pub fn tables(settings: &Settings) -> Vec<Table> {
+    let suppressed = settings.plan.events.write_suppressed;
+    Table::ALL.into_iter().filter(|table| *table != Table::Suppressed || suppressed).collect()
+}
+
+/// `summary.json`: what the run did, and nothing that depends on the time of day, the duration or the number of workers.
+#[derive(Serialize)]
+pub struct Summary<'a> {
+    records: Records,
+    records_unaccounted: i64,
+    rejected_by_code: &'a BTreeMap<String, u64>,
+    rows: serde_json::Map<String, serde_json::Value>,
+    certificate: &'a str,
+    epoch_bytes: u64,
+    windows: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Records {
+    read: u64,
+    accepted: u64,
+    duplicate: u64,
+    too_late: u64,
+    rejected: u64,
+}
+
+impl<'a> Summary<'a> {
+    /// Of a run that has ended.
+    pub fn new(settings: &'a Settings, epoch_bytes: u64, counts: Counts, totals: &'a Totals) -> Summary<'a> {
+        let Counts { read, accepted, duplicate, too_late, rejected, .. } = counts;
+        let rows = tables(settings).into_iter().map(|t| (t.name().to_owned(), totals.rows[t as usize].into()));
+        Summary {
+            records: Records { read, accepted, duplicate, too_late, rejected },
+            records_unaccounted: counts.unaccounted(),
+            rejected_by_code: &totals.rejected,
+            rows: rows.collect(),
+            certificate: &totals.certificate,
+            epoch_bytes,
+            windows: settings.plan.windows.iter().map(|w| w.name.as_str()).collect(),
+        }
+    }
+
+    /// As the file holds it.
+    pub fn text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain values and text keys are JSON") + "\n"
+    }
+}
+
+/// The closing table.
+pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> String {
+    let counts = run.total();
+    let report = Report {
+        records: vec![
+            ("accepted", counts.accepted),
+            ("duplicate", counts.duplicate),
+            ("too late", counts.too_late),
+            ("rejected", counts.rejected),
+        ],
+        read: counts.read,
+        unaccounted: counts.unaccounted(),
+        rows: tables(settings).into_iter().map(|t| (t, totals.rows[t as usize])).collect(),
+        certificate: totals.certificate.clone(),
+        workers: run.workers.iter().map(|w| (w.read, w.keys)).collect(),
+        took,
+    };
+    report.text()
+}
+
+/// Says how a run ended that wrote all that it had to.
+///
+/// # Errors
+/// When records got lost on the way: our own mistake.
+pub fn conclude(run: &engine::Report, text: &str) -> Result<(), Failure> {
+    print(text)?;
+    match run.total().unaccounted() {
+        0 => Ok(()),
+        n => Err(Error::Bug(format!("{n} records have no disposition")).into()),
+    }
+}

@@ -1,0 +1,224 @@
+//! The engine: reads inputs, runs the dataflows on threads and processes, and ends with a report or with one clear error.
+//!
+//! 1. All workers of all processes build the same dataflows in the same order; what differs between them (who reads what,
+//!    who writes the rows) is inside of operators.
+//! 2. A failure anywhere stops all workers of the process promptly: each drops its dataflows. In a cluster the others learn
+//!    it from the connection that breaks, so a process that has failed must end; its threads stay parked until then.
+//! 3. A stop is no failure: the clock binds it as the last epoch, and what was released leaves.
+
+mod abort;
+mod cluster;
+mod panics;
+
+pub use abort::Stop;
+pub use panics::explain;
+
+use crate::error::Error;
+use crate::source::Input;
+use abort::Abort;
+use cluster::Seat;
+use dataflows::clock::{self, Context, Counts, Policy, Progress, Settings};
+use dataflows::decode::Decoder;
+use dataflows::edge::RowSink;
+use dataflows::plan::Plan;
+use dataflows::release::{Ending, Released};
+use dataflows::schema::Schema;
+use dataflows::time::Bi;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, mpsc};
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::{Scope, Stream};
+use timely::worker::Worker;
+
+/// How many blocks of each input a worker reads past what is bound.
+const AHEAD: u64 = 2;
+
+/// Where rows go, on worker 0 of process 0.
+pub type Sink = Box<dyn RowSink + Send>;
+
+/// What to run, and where.
+pub struct Job {
+    /// What is computed.
+    pub plan: Arc<Plan>,
+    /// How records become sales.
+    pub schema: Arc<Schema>,
+    /// What is read, in the order of the command line.
+    pub inputs: Vec<Input>,
+    /// Length of a block, which is an epoch.
+    pub epoch_bytes: u64,
+    /// An input whose largest date is more than this many milliseconds ahead of the least one sits out.
+    pub max_drift: i64,
+    /// A date this many milliseconds ahead of its input needs the next record to confirm it; `None` switches that off.
+    pub max_jump: Option<i64>,
+    /// Threads in each process.
+    pub workers: usize,
+    /// Index of this process.
+    pub process: usize,
+    /// `HOST:PORT` of each process; empty when there is one.
+    pub addresses: Vec<String>,
+    /// To stop the run from another thread.
+    pub stop: Stop,
+    /// How far the run is, for whoever displays it; moves on process 0.
+    pub progress: Arc<Progress>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What each worker counted: of all processes on process 0, of this one elsewhere.
+    pub workers: Vec<Counts>,
+    /// How the inputs ended; `None` when the run was stopped before.
+    pub ending: Option<Ending>,
+}
+
+impl Report {
+    /// The counts of all workers together.
+    pub fn total(&self) -> Counts {
+        self.workers.iter().fold(Counts::default(), |sum, counts| sum + *counts)
+    }
+}
+
+/// Runs a job to its end. `build` makes the data dataflow out of the released records; it is called on every worker.
+///
+/// # Errors
+/// Whatever stopped it. In a cluster the process should then end, or the others wait for it.
+pub fn run<B>(job: Job, sink: Option<Sink>, build: B) -> Result<Report, Error>
+where
+    B: for<'s> Fn(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi> + Send + Sync + 'static,
+{
+    if job.workers == 0 || job.epoch_bytes == 0 || (job.process > 0 && job.process >= job.addresses.len()) {
+        return Err(Error::Settings("workers and epoch_bytes must be positive, and the process one of the cluster".into()));
+    }
+    let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job) };
+    let abort = Abort::default();
+    let (builders, others) = cluster::connect(&seat, &job.addresses, &job.stop)?;
+    let alone = job.addresses.len() < 2;
+    let (settings, sources) = (settings(&job), job.inputs.iter().map(|i| i.name.clone()).collect::<Arc<[String]>>());
+    let (failures, outcome) = mpsc::channel();
+    let crew = Crew { job, settings, sources, sink: Mutex::new(sink), build, abort: abort.clone(), failures };
+    let crew = Arc::new(crew);
+    let hired = crew.clone();
+    let guards = timely::execute::execute_from(builders, others, clock::worker_config(), move |worker| hired.work(worker))
+        .map_err(|e| Error::Bug(format!("cannot start the workers: {e}")))?;
+    let finished = crew.failures.clone();
+    drop(crew);
+    // The connections of a cluster are closed with good manners when the workers return; so after a failure they do not
+    // return, and nobody waits for them.
+    let joiner = std::thread::spawn(move || {
+        let workers: Vec<_> = guards.join();
+        let _ = finished.send(None); // nobody listens after a failure
+        workers
+    });
+    if let Ok(Some(error)) = outcome.recv()
+        && !alone
+    {
+        return Err(error);
+    }
+    let workers = joiner.join().map_err(|_| Error::Bug("the thread that waits for the workers died".into()))?;
+    if let Some(error) = abort.error() {
+        return Err(error);
+    }
+    let mut report = Report { workers: vec![], ending: None };
+    let mut all = vec![];
+    for worker in workers {
+        let worker = worker.map_err(Error::Bug)?;
+        report.workers.push(worker.counts);
+        report.ending = report.ending.or(worker.ending);
+        all.extend(worker.all);
+    }
+    if !all.is_empty() {
+        report.workers = all;
+    }
+    Ok(report)
+}
+
+/// What must be the same in all processes of a cluster, as text.
+fn fingerprint(job: &Job) -> String {
+    let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared())).collect();
+    format!("{:?} {:?} {} {} {:?} {inputs:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
+}
+
+fn settings(job: &Job) -> Settings {
+    Settings {
+        plan: job.plan.clone(),
+        policy: Policy::Files,
+        epoch_bytes: job.epoch_bytes,
+        ahead: AHEAD,
+        delimiter: job.schema.delimiter,
+        max_drift: job.max_drift,
+        max_jump: job.max_jump,
+        stop: job.stop.flag(),
+        progress: job.progress.clone(),
+    }
+}
+
+/// What the workers of this process share.
+struct Crew<B> {
+    job: Job,
+    settings: Settings,
+    sources: Arc<[String]>,
+    sink: Mutex<Option<Sink>>,
+    build: B,
+    abort: Abort,
+    failures: mpsc::Sender<Option<Error>>,
+}
+
+/// What one worker has to say in the end.
+struct Outcome {
+    counts: Counts,
+    /// Of all workers of all processes, on worker 0.
+    all: Vec<Counts>,
+    ending: Option<Ending>,
+}
+
+impl<B> Crew<B>
+where
+    B: for<'s> Fn(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi>,
+{
+    /// One worker, from the first step to the last.
+    fn work(&self, worker: &mut Worker) -> Outcome {
+        let sink = if worker.index() == 0 { self.sink.lock().ok().and_then(|mut sink| sink.take()) } else { None };
+        let context = Context::new(self.job.plan.clone(), self.sources.clone(), sink);
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &context)));
+        let all = stepped.unwrap_or_else(|panic| Err(panics::error(&*panic))).unwrap_or_else(|error| {
+            self.abort.fail(error.clone());
+            let _ = self.failures.send(Some(error)); // nobody listens after the first failure
+            vec![]
+        });
+        if self.abort.error().is_some() {
+            for dataflow in worker.installed_dataflows() {
+                worker.drop_dataflow(dataflow);
+            }
+            if self.job.addresses.len() > 1 {
+                loop {
+                    std::thread::park();
+                }
+            }
+        }
+        Outcome { counts: context.counters.counts(), all, ending: *context.ending.borrow() }
+    }
+
+    fn step_to_the_end(&self, worker: &mut Worker, context: &Context) -> Result<Vec<Counts>, Error> {
+        let (index, peers) = (worker.index(), worker.peers());
+        let inputs = self
+            .job
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(i, input)| Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)? }));
+        let inputs: Vec<clock::Input> = inputs.collect::<Result<_, Error>>()?;
+        let decoder = Box::new(Decoder::new(self.job.schema.clone()));
+        let mut running = clock::install(worker, context, &self.settings, inputs, decoder, &self.build);
+        self.abort.wakes(running.waker(worker));
+        self.job.stop.wakes(running.waker(worker));
+        // No time-out: every wake-up has its own activation.
+        while worker.has_dataflows() && self.abort.error().is_none() {
+            worker.step_or_park(None);
+            running.stepped();
+            if let Some(failure) = context.failure() {
+                return Err(failure.into());
+            }
+        }
+        Ok(running.counts())
+    }
+}

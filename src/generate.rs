@@ -1,0 +1,73 @@
+//! Generated sales: a shop that does not exist, with everything that makes real streams hard.
+//!
+//! The demonstration, the tests and the evaluation of detectors need sales whose truth is known. A stream here is a function
+//! of its [`Settings`] alone, byte for byte on every platform: one seed, ChaCha8 for the randomness, `libm` for every
+//! transcendental function, and no order that depends on a hash.
+//!
+//! - `departments`, `compose`, `catalogue`: what is sold. `data/catalog.csv` is composed from two readable tables.
+//! - `world`, `sellers`: who sells and buys what, and how much of it.
+//! - `traffic`: the season and slow noise of the rates.
+//! - `incident`, `detectability`: what is injected, and the labels.
+//! - `stream`, `line`, `broken`: the records.
+
+pub mod catalogue;
+#[doc(hidden)]
+pub mod compose;
+mod departments;
+mod draw;
+mod settings;
+mod world;
+mod sellers;
+mod traffic;
+mod incident;
+mod detectability;
+mod line;
+mod broken;
+mod stream;
+
+pub use incident::Label;
+pub use settings::{BadSetting, Incidents, Settings};
+pub use stream::{Counts, Generator, Record};
+
+use std::io::{self, Write};
+
+/// Writes a stream as NDJSON and the labels of the incidents that it holds, one JSON object a line.
+///
+/// An incident that the end of the stream cuts off is labelled as far as it was seen. `progress` is told the number of sales
+/// so far, every few thousand records and at the end.
+pub fn write(
+    settings: Settings,
+    out: &mut dyn Write,
+    labels: Option<&mut dyn Write>,
+    mut progress: impl FnMut(u64),
+) -> io::Result<Counts> {
+    let mut generator = Generator::new(settings).map_err(|bad| io::Error::new(io::ErrorKind::InvalidInput, bad))?;
+    let mut chunk = String::with_capacity(1 << 17);
+    let mut latest = i64::MIN;
+    loop {
+        let at = generator.next_into(&mut chunk);
+        if let Some(at) = at {
+            chunk.push('\n');
+            latest = at;
+        }
+        if chunk.len() >= 1 << 16 || at.is_none() {
+            out.write_all(chunk.as_bytes())?;
+            chunk.clear();
+            progress(generator.counts().sales);
+        }
+        if at.is_none() {
+            break;
+        }
+    }
+    out.flush()?;
+    if let Some(labels) = labels {
+        for label in generator.labels_until(latest) {
+            writeln!(labels, "{}", label.to_json())?;
+        }
+        labels.flush()?;
+    }
+    Ok(generator.counts())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What a stream of generated sales looks like, as numbers.
+
+/// Milliseconds of a minute.
+pub(crate) const MINUTE: i64 = 60_000;
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 24 * 60 * MINUTE;
+
+/// Which incidents are injected.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incidents {
+    /// None.
+    Off,
+    /// At random: starts are uniform over each day, magnitudes and durations are those of the evaluation protocol.
+    Scattered {
+        /// Attempts a day, spread evenly over the eight kinds. One that finds no place free of relatives is dropped.
+        per_day: u32,
+        /// No incident starts earlier than this many milliseconds after the first sale.
+        after: i64,
+        /// Least distance in milliseconds between incidents of the same family (series, ancestor, descendant).
+        gap: i64,
+    },
+    /// A fixed round that repeats every fifteen minutes: spike, surge, drop, seller burst, price error, all strong.
+    /// Made to be seen; too close together to be used for an evaluation.
+    Demo,
+}
+
+/// Everything that decides a stream of generated sales. Equal settings give equal bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The only source of randomness.
+    pub seed: u64,
+    /// Sales (records with op `sale`, not counting redeliveries and broken records); `None` never ends.
+    pub sales: Option<u64>,
+    /// Sellers. Sixteen have names of their own; further names are composed.
+    pub sellers: usize,
+    /// The most popular categories of the catalogue, up to all 248.
+    pub categories: usize,
+    /// Customers who come back; new customers come on top.
+    pub customers: u32,
+    /// Mean sale lines a minute, over a whole week.
+    pub rate: f64,
+    /// Event time at which the stream begins, milliseconds since the Unix epoch.
+    pub start: i64,
+    /// The shop's clock against UTC in minutes; the daily and weekly season follow it.
+    pub utc_offset: i64,
+    /// Multiplies the daily and weekly season in logarithms: 0 is flat, 1 as designed.
+    pub season: f64,
+    /// Multiplies the standard deviations of the slow noise: 0 is none, 2 the stress set.
+    pub noise: f64,
+    /// Variance over mean of line counts: baskets hold several lines.
+    pub clumping: f64,
+    /// Exponent of the sellers' shares: the seller of rank r sells in proportion to r^-exponent.
+    pub seller_zipf: f64,
+    /// Delivery takes up to this many milliseconds, uniformly.
+    pub jitter: i64,
+    /// Share of baskets that come late, and the mean extra delay in milliseconds (exponential).
+    pub late: f64,
+    /// See `late`.
+    pub late_mean: i64,
+    /// Share of sales that are cancelled, uniformly within `cancel_within` milliseconds.
+    pub cancels: f64,
+    /// See `cancels`.
+    pub cancel_within: i64,
+    /// Share of sales of which goods come back, after an exponential time with this mean in milliseconds. Far sooner
+    /// than in a real shop, so that streams of hours hold some.
+    pub returns: f64,
+    /// See `returns`.
+    pub return_mean: i64,
+    /// Share of sales that are delivered a second time, byte for byte.
+    pub duplicates: f64,
+    /// Broken records per sale, on top of the sales.
+    pub broken: f64,
+    /// Share of baskets without `id_customer`.
+    pub guests: f64,
+    /// Injected incidents.
+    pub incidents: Incidents,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            seed: 1,
+            sales: Some(100_000),
+            sellers: 16,
+            categories: 248,
+            customers: 20_000,
+            rate: 600.0,
+            start: 1_767_614_400_000, // Monday, 2026-01-05T12:00:00Z, 9 o'clock in São Paulo.
+            utc_offset: -180,
+            season: 1.0,
+            noise: 1.0,
+            clumping: 1.5,
+            seller_zipf: 1.05,
+            jitter: 1_000,
+            late: 0.02,
+            late_mean: 20_000,
+            cancels: 0.005,
+            cancel_within: 10 * MINUTE,
+            returns: 0.01,
+            return_mean: 60 * MINUTE,
+            duplicates: 0.002,
+            broken: 0.003,
+            guests: 0.02,
+            incidents: Incidents::Scattered { per_day: 24, after: 15 * MINUTE, gap: 60 * MINUTE },
+        }
+    }
+}
+
+impl Settings {
+    /// A lively shop with an incident every few minutes, for a demonstration; it never ends.
+    pub fn demo() -> Self {
+        Settings {
+            sales: None,
+            rate: 900.0,
+            late: 0.03,
+            cancels: 0.01,
+            cancel_within: MINUTE,
+            return_mean: 3 * MINUTE,
+            incidents: Incidents::Demo,
+            ..Settings::default()
+        }
+    }
+
+    /// Says what is wrong with these settings, the first thing found.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let number = |setting, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
+            true => Ok(()),
+            false => Err(BadSetting { setting, value, low, high }),
+        };
+        number("sellers", self.sellers as f64, 1.0, 100_000.0)?;
+        number("categories", self.categories as f64, 1.0, 248.0)?;
+        number("customers", f64::from(self.customers), 1.0, 1e9)?;
+        number("rate", self.rate, 1e-3, 1e8)?;
+        number("start", self.start as f64, 0.0, 4_102_444_800_000.0)?;
+        number("utc_offset", self.utc_offset as f64, -1_080.0, 1_080.0)?;
+        number("season", self.season, 0.0, 2.0)?;
+        number("noise", self.noise, 0.0, 5.0)?;
+        number("clumping", self.clumping, 1.0, 50.0)?;
+        number("seller_zipf", self.seller_zipf, 0.0, 5.0)?;
+        let delays = [
+            ("jitter", self.jitter),
+            ("late_mean", self.late_mean),
+            ("cancel_within", self.cancel_within),
+            ("return_mean", self.return_mean),
+        ];
+        for (setting, delay) in delays {
+            number(setting, delay as f64, 0.0, 30.0 * DAY as f64)?;
+        }
+        let shares = [
+            ("late", self.late),
+            ("cancels", self.cancels),
+            ("returns", self.returns),
+            ("cancels and returns together", self.cancels + self.returns),
+            ("duplicates", self.duplicates),
+            ("broken", self.broken),
+            ("guests", self.guests),
+        ];
+        for (setting, share) in shares {
+            number(setting, share, 0.0, 1.0)?;
+        }
+        if let Incidents::Scattered { per_day, after, gap } = self.incidents {
+            number("incidents per day", f64::from(per_day), 0.0, 10_000.0)?;
+            number("time before the first incident", after as f64, 0.0, 1e12)?;
+            number("time between incidents", gap as f64, 0.0, DAY as f64)?;
+        }
+        Ok(())
+    }
+}
+
+/// A setting that makes no sense.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{setting} is {value}, allowed is {low} to {high}")]
+pub struct BadSetting {
+    /// The setting, as its field is called.
+    pub setting: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// The least value allowed.
+    pub low: f64,
+    /// The greatest value allowed.
+    pub high: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_pass_and_nonsense_is_named() {
+        assert_eq!(Settings::default().check(), Ok(()));
+        assert_eq!(Settings::demo().check(), Ok(()));
+        let bad = [
+            (Settings { rate: f64::NAN, ..Settings::default() }, "rate is NaN, allowed is 0.001 to 100000000"),
+            (Settings { sellers: 0, ..Settings::default() }, "sellers is 0, allowed is 1 to 100000"),
+            (Settings { late: 1.5, ..Settings::default() }, "late is 1.5, allowed is 0 to 1"),
+        ];
+        for (settings, message) in bad {
+            assert_eq!(settings.check().unwrap_err().to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The settings as they are written: one struct a section, one field a key of `default.toml`.
+//!
+//! Nothing is optional here, because every default stands in `default.toml`; a key that is missing there is a bug that the
+//! first test finds.
+
+use super::value::{Count, Instant, Mapping, Money, Number, Percent, Range, Size, Span, Texts, Windows};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raw {
+    /// Window definitions.
+    pub windows: Windows,
+    /// `[time]`
+    pub time: Time,
+    /// `[features]`
+    pub features: Features,
+    /// `[gates]`
+    pub gates: Gates,
+    /// `[events]`
+    pub events: Events,
+    /// `[cooldown]`
+    pub cooldown: Cooldown,
+    /// `[ingest]`
+    pub ingest: Ingest,
+    /// `[replay]`
+    pub replay: Replay,
+    /// `[generate]`
+    pub generate: Generate,
+    /// `[schema]`
+    pub schema: Schema,
+}
+
+/// `[time]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Time {
+    pub zone: String,
+    pub max_out_of_orderness: Span,
+    pub allowed_lateness: Span,
+    pub max_future: Span,
+    pub max_jump: Span,
+    pub max_drift: Span,
+    pub idle_timeout: Span,
+    pub advance_when_idle: bool,
+    pub origin: Instant,
+}
+
+/// `[features]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Features {
+    pub enabled: bool,
+    pub slide: Span,
+    pub allowed_lateness: Span,
+    pub seller_orders: bool,
+}
+
+/// `[gates]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Gates {
+    pub total_sales: Count,
+    pub total_revenue: Money,
+    pub active_sellers: Count,
+    pub max_rejected_pct: Percent,
+    pub max_bad_timestamp_pct: Percent,
+}
+
+/// `[events]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Events {
+    pub enabled: bool,
+    pub windows: Texts,
+    pub reference: String,
+    pub activity_spike_pct: Percent,
+    pub activity_drop_pct: Percent,
+    pub revenue_surge_pct: Percent,
+    pub write_suppressed: bool,
+}
+
+/// `[cooldown]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Cooldown {
+    pub quiet: Span,
+    pub max_quiet: Span,
+    pub reset: Span,
+}
+
+/// `[ingest]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Ingest {
+    pub deduplicate: String,
+}
+
+/// `[replay]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Replay {
+    pub epoch_bytes: Size,
+}
+
+/// `[generate]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Generate {
+    pub seed: Count,
+    pub sellers: Count,
+    pub categories: Count,
+    pub customers: Count,
+    pub rate: Number,
+    pub start: Instant,
+    pub utc_offset_minutes: Count,
+    pub season: Number,
+    pub noise: Number,
+    pub clumping: Number,
+    pub seller_zipf: Number,
+    pub jitter: Span,
+    pub late: Number,
+    pub late_mean: Span,
+    pub cancels: Number,
+    pub cancel_within: Span,
+    pub returns: Number,
+    pub return_mean: Span,
+    pub duplicates: Number,
+    pub broken: Number,
+    pub guests: Number,
+    pub incidents: String,
+    pub incidents_per_day: Count,
+    pub incidents_after: Span,
+    pub incidents_gap: Span,
+}
+
+/// `[schema]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Schema {
+    pub negative_quantity_is_return: bool,
+    pub date_formats: Texts,
+    pub payments: Texts,
+    pub delimiter: String,
+    pub limits: Limits,
+    /// Absent when nothing is mapped.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Mapping>,
+}
+
+/// `[schema.limits]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Limits {
+    pub price: Range<Money>,
+    pub quantity: Range<Count>,
+    pub total: Range<Money>,
+    pub id_bytes: Range<Count>,
+}

@@ -1,0 +1,166 @@
+//! The engine behind the oracle's harness: the product's own dataflows over inputs in memory.
+
+use super::params::{Params, Reference};
+use super::{Counts, Tables};
+use dataflows::clock::{self, Blocks, Context, Feed, Format, Input, Policy, Progress, Pull, Pulled, Settings};
+use dataflows::decode::Decoder;
+use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::pipeline;
+use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, Reference as Compared, Spec, WindowSpec};
+use dataflows::schema::{Limits, Schema};
+use dataflows::site::Setup;
+use std::sync::{Arc, Mutex};
+use timely::CommunicationConfig;
+
+struct Memory(Vec<u8>);
+
+impl Blocks for Memory {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String> {
+        into.copy_from_slice(&self.0[at as usize..at as usize + into.len()]);
+        Ok(())
+    }
+}
+
+/// The same, from front to end.
+struct Front(Arc<Memory>, usize);
+
+impl Pull for Front {
+    fn pull(&mut self, into: &mut Vec<u8>) -> Result<Pulled, String> {
+        let rest = &self.0.0[self.1..];
+        let n = rest.len().min(257);
+        into.extend_from_slice(&rest[..n]);
+        self.1 += n;
+        Ok(if n == 0 { Pulled::End } else { Pulled::Some })
+    }
+    fn consumed(&self) -> u64 {
+        self.1 as u64
+    }
+}
+
+/// Keeps all rows.
+#[derive(Clone, Default)]
+struct Keep(Arc<Mutex<Vec<(Table, String)>>>);
+
+impl RowSink for Keep {
+    fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
+        let mut all = self.0.lock().map_err(|e| e.to_string())?;
+        for table in Table::ALL {
+            let text = std::str::from_utf8(&rows.lines[table as usize]).map_err(|e| e.to_string())?;
+            all.extend(text.lines().map(|line| (table, line.to_string())));
+        }
+        Ok(())
+    }
+}
+
+fn spec(p: &Params) -> Spec {
+    let percent = |thousandths: i64| thousandths as f64 / 1000.0;
+    let window = |w: &super::params::Window| WindowSpec {
+        name: w.name.clone(),
+        size: w.size,
+        slide: w.slide,
+        lateness: w.lateness,
+        biggest: true,
+    };
+    Spec {
+        windows: p.windows.iter().map(window).collect(),
+        features: FeatureSpec { enabled: true, slide: p.features.0, lateness: p.features.1, orders: true },
+        max_out_of_orderness: p.slack,
+        origin: 0,
+        deduplicate: p.deduplicate,
+        gates: Gates {
+            min_sales: p.gates.sales,
+            min_revenue: p.gates.revenue,
+            min_sellers: p.gates.sellers,
+            max_rejected_permille: p.gates.rejected,
+            max_bad_time_permille: p.gates.bad_time,
+        },
+        events: EventSpec {
+            enabled: true,
+            windows: vec![],
+            reference: match p.events.reference {
+                Reference::Auto => Compared::Auto,
+                Reference::Mean(n) => Compared::Mean(n as u32),
+            },
+            spike_pct: percent(p.events.spike),
+            drop_pct: percent(p.events.drop),
+            revenue_pct: percent(p.events.revenue),
+            write_suppressed: false,
+        },
+        cooldown: CooldownSpec { quiet: p.cooldown.quiet, max_quiet: p.cooldown.most, reset: p.cooldown.reset },
+    }
+}
+
+/// Runs the engine over inputs in memory.
+pub fn run(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize) -> Result<Tables, String> {
+    run_losing(params, inputs, workers, None)
+}
+
+/// The same, with one record lost on its way, to see that this shows.
+pub fn run_losing(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, lose: Option<u64>) -> Result<Tables, String> {
+    let plan = Arc::new(Plan::new(&spec(params)).map_err(|e| e.to_string())?);
+    let limits = Limits { time: plan.reach(), ..Limits::default() };
+    let schema = Arc::new(Schema { limits, keep_ids: params.deduplicate > 0, ..Schema::default() });
+    let settings = Settings {
+        plan: plan.clone(),
+        policy: Policy::Files,
+        epoch_bytes: params.epoch_bytes,
+        ahead: 2,
+        delimiter: b',',
+        max_drift: params.max_drift,
+        max_jump: Some(params.max_jump),
+        stop: Arc::default(),
+        progress: Arc::new(Progress::default()),
+    };
+    let sources: Arc<[String]> = inputs.iter().map(|i| i.0.clone()).collect();
+    let setup = Arc::new(Setup { lose, ..Setup::default() });
+    let files: Vec<_> = inputs.iter().map(|i| (i.0.ends_with(".csv"), Arc::new(Memory(i.1.clone())))).collect();
+    let kept = Keep::default();
+    let communication = match workers {
+        1 => CommunicationConfig::Thread,
+        n => CommunicationConfig::Process(n),
+    };
+    let out = kept.clone();
+    let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
+        let sink = (worker.index() == 0).then(|| Box::new(out.clone()) as Box<dyn RowSink + Send>);
+        let context = Context::new(plan.clone(), sources.clone(), sink);
+        let mine = |i: usize| i % worker.peers() == worker.index();
+        let feed = |(i, (csv, file)): (usize, &(bool, Arc<Memory>))| match csv {
+            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()) },
+            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))) },
+            true => Input { format: Format::Csv, feed: Feed::Other },
+        };
+        let decoder = Box::new(Decoder::new(schema.clone()));
+        let inputs = files.iter().enumerate().map(feed).collect();
+        let setup = setup.clone();
+        let mut running = clock::install(worker, &context, &settings, inputs, decoder, |scope, context, released| {
+            pipeline::build(scope, context, &setup, released)
+        });
+        while worker.has_dataflows() {
+            worker.step_or_park(None);
+            running.stepped();
+        }
+        assert_eq!(context.failure(), None);
+        context.counters.counts()
+    })?;
+    let counts = guards.join().into_iter().collect::<Result<Vec<_>, _>>()?;
+    let c = counts.into_iter().fold(clock::Counts::default(), |a, b| a + b);
+    let mut tables = Tables {
+        counts: Counts { read: c.read, rejected: c.rejected, too_late: c.too_late, duplicate: c.duplicate, accepted: c.accepted },
+        ..Tables::default()
+    };
+    for (table, line) in std::mem::take(&mut *kept.0.lock().map_err(|e| e.to_string())?) {
+        match table {
+            Table::Windows => tables.windows.push(line),
+            Table::SellerFeatures => tables.seller_features.push(line),
+            Table::CategoryFeatures => tables.category_features.push(line),
+            Table::Events => tables.events.push(line),
+            Table::DeadLetters => tables.dead_letters.push(line),
+            Table::Suppressed => (),
+        }
+    }
+    Ok(tables)
+}
