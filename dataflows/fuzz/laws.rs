@@ -66,22 +66,23 @@ pub fn fates(decoded: &Decoded, names: &Dictionaries) -> Vec<(u64, u64, Fate)> {
 pub fn decode(schema: &Schema, format: Format, bytes: &[u8], cuts: &[usize]) -> Vec<(u64, u64, Fate)> {
     let mut decoder = Decoder::new(Arc::new(schema.clone()));
     let mut names = Dictionaries::default();
+    let extents = extents(format, schema.delimiter, bytes);
+    let begins = |from: usize| extents.get(extents.partition_point(|e| e.0 < from)).map_or(bytes.len(), |e| e.0);
     let mut at = 0;
     if format == Format::Csv {
-        let end = decoder.end(format, bytes, 0, 1).unwrap_or(bytes.len());
-        if decoder.header(7, &bytes[..end]).is_err() {
+        at = begins(extents[0].1);
+        if decoder.header(7, &bytes[..at]).is_err() {
             return vec![];
         }
-        at = end;
     }
     let mut all = vec![];
     for &until in cuts.iter().chain([&bytes.len()]) {
         let until = until.clamp(at, bytes.len());
-        let end = decoder.end(format, bytes, at, until).unwrap_or(bytes.len());
+        // The first record of an input begins where the input does, also behind a byte order mark.
+        let end = if until <= at { at } else { begins(until.max(extents[0].0 + 1)) };
         names.block += 1;
         // A block need not begin at its first record, nor end with its last.
         let (base, stop) = (at - at.min(3), (end + 2).min(bytes.len()));
-        let (base, stop) = if at == 0 { (0, stop) } else { (base, stop) };
         let block = bytes[base..stop].to_vec();
         let decoded = decoder.block(format, 7, block.clone(), base as u64, at - base, until - base, &mut names);
         assert_eq!(decoded.bytes, block);
@@ -91,8 +92,8 @@ pub fn decode(schema: &Schema, format: Format, bytes: &[u8], cuts: &[usize]) -> 
     all
 }
 
-/// The places of the records, found byte by byte; a byte order mark at the beginning belongs to none.
-pub fn places(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(u64, u64)> {
+/// Where records begin and end, blank ones too, found byte by byte; a byte order mark at the beginning belongs to none.
+fn extents(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(usize, usize)> {
     #[derive(Clone, Copy, PartialEq)]
     enum In {
         Start,
@@ -101,13 +102,7 @@ pub fn places(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(u64, u64)> {
         AfterQuote,
     }
     let csv = format == Format::Csv;
-    let mut places = vec![];
-    let mut close = |start: usize, end: usize| {
-        let blank = |b: &u8| b.is_ascii_whitespace() && !(csv && *b == delimiter);
-        if !bytes[start..end].iter().all(blank) {
-            places.push((start as u64, end as u64));
-        }
-    };
+    let mut extents = vec![];
     let unreturned = |start: usize, stop: usize| if stop > start && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
     let mut start = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let mut state = In::Start;
@@ -117,7 +112,7 @@ pub fn places(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(u64, u64)> {
             (In::Quoted, b'"') => In::AfterQuote,
             (In::Quoted, _) => In::Quoted,
             (_, b'\n') => {
-                close(start, unreturned(start, i));
+                extents.push((start, unreturned(start, i)));
                 start = i + 1;
                 In::Start
             }
@@ -126,8 +121,15 @@ pub fn places(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(u64, u64)> {
         };
     }
     // Text in an open quote keeps its `\r`.
-    close(start, if state == In::Quoted { bytes.len() } else { unreturned(start, bytes.len()) });
-    places
+    extents.push((start, if state == In::Quoted { bytes.len() } else { unreturned(start, bytes.len()) }));
+    extents
+}
+
+/// The places of the records that are not blank.
+fn places(format: Format, delimiter: u8, bytes: &[u8]) -> Vec<(u64, u64)> {
+    let blank = |b: &u8| b.is_ascii_whitespace() && !(format == Format::Csv && *b == delimiter);
+    let extents = extents(format, delimiter, bytes).into_iter().filter(|&(start, end)| !bytes[start..end].iter().all(blank));
+    extents.map(|(start, end)| (start as u64, end as u64)).collect()
 }
 
 /// A shop with its own names for everything.

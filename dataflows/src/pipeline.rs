@@ -35,7 +35,12 @@ use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{Scope, Stream};
 
 /// Builds the data dataflow behind the source. The probe stands behind all that leaves.
-pub fn build<'s>(scope: Scope<'s, Bi>, context: &Context, setup: &Arc<Setup>, released: Stream<'s, Bi, Vec<Released>>) -> Handle<Bi> {
+pub fn build<'s>(
+    scope: Scope<'s, Bi>,
+    context: &Context,
+    setup: &Arc<Setup>,
+    released: Stream<'s, Bi, Vec<Released>>,
+) -> Handle<Bi> {
     let site = Site { context: context.clone(), setup: setup.clone(), sizes: Rc::default() };
     let plan = &context.plan;
     let combined = combine(released, &site);

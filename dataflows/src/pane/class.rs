@@ -213,7 +213,14 @@ impl<V: Tally> Grain<V> {
         open.into_iter().chain(due).chain(sizes.filter_map(leaves)).filter(|e| *e > self.closed).min()
     }
 
-    fn close(&mut self, s: u32, slot: usize, names: &[Box<str>], out: &mut Changes<V::Group>, mut each: impl FnMut(u32, u32, &V, u32)) {
+    fn close(
+        &mut self,
+        s: u32,
+        slot: usize,
+        names: &[Box<str>],
+        out: &mut Changes<V::Group>,
+        mut each: impl FnMut(u32, u32, &V, u32),
+    ) {
         let Grain { slide, arena, windows, sums, .. } = self;
         for w in windows.iter_mut() {
             w.due.skip_to(s);
@@ -413,7 +420,8 @@ impl<V: Tally> Class<V> {
     pub fn close(&mut self, s: u32, out: &mut Changes<V::Group>) {
         let names = self.names.clone();
         let names = &mut *names.borrow_mut();
-        let mut counts = Changes { presence: std::mem::take(&mut out.presence), best: std::mem::take(&mut out.best), sums: vec![] };
+        let mut counts =
+            Changes { presence: std::mem::take(&mut out.presence), best: std::mem::take(&mut out.best), sums: vec![] };
         for grain in &mut self.counts {
             if grain.busy() == Some(s) {
                 grain.close(s, self.slot, &names.names, &mut counts, |_, _, _, _| ());
