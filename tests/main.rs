@@ -8,3 +8,4 @@ mod oracle;
 mod golden;
 mod invariance;
 mod cli;
+mod tidy;
