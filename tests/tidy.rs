@@ -78,7 +78,8 @@ fn the_core_touches_nothing_of_the_world() {
     for outside in ["rdkafka", "rdkafka-sys", "tokio", "mio", "hyper", "rand", "getrandom", "ctrlc", "clap", "vitrine"] {
         assert!(!packages.contains(&outside), "dataflows depends on {outside}");
     }
-    let world = ["std::fs", "std::env", "std::net", "std::process", "std::thread", "Instant", "SystemTime", "Utc::now", "Local::now"];
+    let world =
+        ["std::fs", "std::env", "std::net", "std::process", "std::thread", "Instant", "SystemTime", "Utc::now", "Local::now"];
     let loud = ["println!", "eprintln!", "print!", "eprint!"];
     assert_eq!(places("dataflows/src", &[&world[..], &loud[..]].concat()), [""; 0], "the core names the world");
 }

@@ -29,7 +29,7 @@ mod bound;
 mod tally;
 mod run;
 
-pub use context::{Context, Counters, Counts, Failure, Waiting};
+pub use context::{Context, Counters, Counts, Failure, Sizes, Waiting};
 pub use feed::{Blocks, Decode, Feed, Format, Input, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
 pub use run::{Running, install, worker_config};

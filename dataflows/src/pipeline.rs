@@ -28,7 +28,6 @@ use crate::site::{Setup, Site};
 use crate::time::Bi;
 use crate::window::operator::{Change, WindowUpdate};
 use crate::window::windows;
-use std::rc::Rc;
 use std::sync::Arc;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
@@ -42,7 +41,7 @@ pub fn build<'s>(
     setup: &Arc<Setup>,
     released: Stream<'s, Bi, Vec<Released>>,
 ) -> Handle<Bi> {
-    let site = Site { context: context.clone(), setup: setup.clone(), sizes: Rc::default() };
+    let site = Site { context: context.clone(), setup: setup.clone() };
     let plan = &context.plan;
     let combined = combine(deduplicate(released, &site), &site);
     let sellers = store(combined.sellers, Kind::Sellers, &site);

@@ -4,8 +4,6 @@ use crate::clock::Context;
 use crate::fault::{Faults, Naps};
 use crate::pane::class::Kind;
 use crate::row::event::Origin;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use timely::dataflow::operators::generic::OperatorInfo;
 
@@ -18,13 +16,6 @@ pub struct Setup {
     pub faults: Faults,
 }
 
-/// Live state, for a person: how much is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
-    /// By class of keys (sellers, categories, products): (key, pane) entries and the bytes reserved for them.
-    pub classes: [(usize, usize); 3],
-}
-
 /// What the stages of one worker share.
 #[derive(Clone)]
 pub struct Site {
@@ -32,8 +23,6 @@ pub struct Site {
     pub context: Context,
     /// What is said of the run.
     pub setup: Arc<Setup>,
-    /// How much is kept.
-    pub sizes: Rc<RefCell<Sizes>>,
 }
 
 impl Site {
@@ -44,6 +33,9 @@ impl Site {
 
     /// Notes how much a class of keys keeps.
     pub fn keep(&self, kind: Kind, size: (usize, usize)) {
-        self.sizes.borrow_mut().classes[kind as usize] = size;
+        let sizes = &self.context.sizes;
+        let mut all = sizes.get();
+        all.classes[kind as usize] = size;
+        sizes.set(all);
     }
 }
