@@ -36,6 +36,7 @@ pub mod decode;
 pub mod validate;
 pub mod clock;
 pub mod release;
+pub mod fault;
 pub mod site;
 pub mod dedup;
 pub mod pane;

@@ -44,6 +44,8 @@ pub struct Names {
     free: Vec<u32>,
     /// Ids on their way to `free`: the rows made from them must be out first.
     leaving: VecDeque<(u32, u32)>,
+    /// Names ever given an id.
+    made: u64,
     /// Rows up to this tick are out.
     pub rows_out: u32,
     swept: u32,
@@ -58,6 +60,7 @@ impl Names {
             self.seen[id as usize] = s;
             return id;
         }
+        self.made += 1;
         let id = match self.free.pop() {
             Some(id) => {
                 (self.names[id as usize], self.keys[id as usize], self.seen[id as usize]) = (name.into(), key, s);
@@ -213,7 +216,14 @@ impl<V: Tally> Grain<V> {
         open.into_iter().chain(due).chain(sizes.filter_map(leaves)).filter(|e| *e > self.closed).min()
     }
 
-    fn close(&mut self, s: u32, slot: usize, names: &[Box<str>], out: &mut Changes<V::Group>, mut each: impl FnMut(u32, u32, &V, u32)) {
+    fn close(
+        &mut self,
+        s: u32,
+        slot: usize,
+        names: &[Box<str>],
+        out: &mut Changes<V::Group>,
+        mut each: impl FnMut(u32, u32, &V, u32),
+    ) {
         let Grain { slide, arena, windows, sums, .. } = self;
         for w in windows.iter_mut() {
             w.due.skip_to(s);
@@ -413,7 +423,8 @@ impl<V: Tally> Class<V> {
     pub fn close(&mut self, s: u32, out: &mut Changes<V::Group>) {
         let names = self.names.clone();
         let names = &mut *names.borrow_mut();
-        let mut counts = Changes { presence: std::mem::take(&mut out.presence), best: std::mem::take(&mut out.best), sums: vec![] };
+        let mut counts =
+            Changes { presence: std::mem::take(&mut out.presence), best: std::mem::take(&mut out.best), sums: vec![] };
         for grain in &mut self.counts {
             if grain.busy() == Some(s) {
                 grain.close(s, self.slot, &names.names, &mut counts, |_, _, _, _| ());
@@ -443,6 +454,11 @@ impl<V: Tally> Class<V> {
             self.counts.iter_mut().for_each(|g| g.arena.forget(id));
             self.tallies.iter_mut().for_each(|g| g.arena.forget(id));
         });
+    }
+
+    /// Keys that this worker has come to own, each time that it did.
+    pub fn named(&self) -> u64 {
+        self.names.borrow().made
     }
 
     /// Live (key, pane) entries, and the bytes reserved for them.

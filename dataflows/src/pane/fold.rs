@@ -449,7 +449,13 @@ impl Signed {
         let anonymous = if sale.customer == [0, 0] { sign } else { 0 };
         Some(Signed {
             seller: SellerTally { sales: sign, units, cents, anonymous },
-            category: CategoryTally { sales: sign, units, cents, ln: sign * ln, ln2: i128::from(sign) * i128::from(ln) * i128::from(ln) },
+            category: CategoryTally {
+                sales: sign,
+                units,
+                cents,
+                ln: sign * ln,
+                ln2: i128::from(sign) * i128::from(ln) * i128::from(ln),
+            },
             product: Count(sign),
         })
     }

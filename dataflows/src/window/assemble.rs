@@ -188,7 +188,15 @@ impl Assembly {
 
     /// Moves on to the learned tick `s`, takes its updates, and gives the rows that differ from what was last said, by end.
     /// Returns the first end that was looked at.
-    pub fn learn(&mut self, plan: &Plan, s: u32, updates: Updates, first: i64, ending: Option<Ending>, rows: &mut Vec<WindowRow>) -> u32 {
+    pub fn learn(
+        &mut self,
+        plan: &Plan,
+        s: u32,
+        updates: Updates,
+        first: i64,
+        ending: Option<Ending>,
+        rows: &mut Vec<WindowRow>,
+    ) -> u32 {
         self.move_to(s);
         let mut from = updates.first().unwrap_or(s).min(s);
         let newest = self.newest;
@@ -210,7 +218,14 @@ impl Assembly {
                 if said.row != truth {
                     let (start, deleted) = (plan.millis(end) - i64::from(self.size) * plan.tick, truth.is_none());
                     let columns = truth.clone().unwrap_or_default();
-                    rows.push(WindowRow { window: self.index, start, end: plan.millis(end), revision: said.next, deleted, columns });
+                    rows.push(WindowRow {
+                        window: self.index,
+                        start,
+                        end: plan.millis(end),
+                        revision: said.next,
+                        deleted,
+                        columns,
+                    });
                     said.next += 1;
                     said.row = truth;
                 }
