@@ -81,7 +81,10 @@ fn the_core_touches_nothing_of_the_world() {
     let world =
         ["std::fs", "std::env", "std::net", "std::process", "std::thread", "Instant", "SystemTime", "Utc::now", "Local::now"];
     let loud = ["println!", "eprintln!", "print!", "eprint!"];
-    assert_eq!(places("dataflows/src", &[&world[..], &loud[..]].concat()), [""; 0], "the core names the world");
+    let mut named = places("dataflows/src", &[&world[..], &loud[..]].concat());
+    // The delays that tests throw in: they sleep, and know nothing of what time it is.
+    named.retain(|place| !(place.starts_with("dataflows/src/fault.rs:") && place.ends_with(" std::thread")));
+    assert_eq!(named, [""; 0], "the core names the world");
 }
 
 /// The Kafka client is met in the Kafka folders only, so that the rest builds and is tested without it.

@@ -13,6 +13,7 @@
 //! | [`validate`] | the rules that a record must keep; all that it breaks, not the first |
 //! | [`clock`] | epochs, bindings, watermark |
 //! | [`release`] | what the clock hands to the data dataflow |
+//! | [`fault`] | what goes wrong on purpose, in tests |
 //! | [`site`] | what the stages of one worker share |
 //! | [`dedup`] | the first of (`op`, `id_sale`) within a horizon, when the settings ask for it |
 //! | [`pane`] | sales to aggregates by (key, pane), and the store that says what changes |
