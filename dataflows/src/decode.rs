@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Splitting and judging are apart: whatever the format and whatever the fields are called, a record becomes one row of slots
-//! ([`record`]), and one set of rules ([`validate`](crate::validate)) looks at it. What is the contract's own costs nothing
+//! (`record`), and one set of rules ([`validate`](crate::validate)) looks at it. What is the contract's own costs nothing
 //! extra: its names lead straight to their slots. Nothing is allocated for a valid sale; a block is decoded in one pass, and
 //! the bytes go on with the result, because a dead letter carries them untouched.
 //!

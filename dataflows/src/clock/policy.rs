@@ -1,6 +1,6 @@
 //! The policy: from reports to bindings. All that makes two runs differ is decided here, by one [`Clock`] on one worker.
 //!
-//! Plain structs, no timely: the operators of [`control`](super::control) carry the reports here and the bindings back.
+//! Plain structs, no timely: the operators of `control` carry the reports here and the bindings back.
 //!
 //! For files a binding takes one block of one input: the next input in turn that has not ended and does not sit out. Who read
 //! the block, and when, does not show: the sequence of bindings is a pure function of the files. Live inputs are bound as
