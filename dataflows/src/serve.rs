@@ -79,13 +79,16 @@ struct Step<R, C> {
     next: u32,
 }
 
+/// The steps at one end, by key.
+type Steps<R> = HashMap<u32, Step<R, <R as Served>::Columns>>;
+
 /// The steps of the last ends. Plain state.
 struct Rows<R: Served> {
     plan: Plan,
     names: Rc<RefCell<Names>>,
     reach: u32,
     updates: BTreeMap<u32, Vec<(u32, u32, R, isize)>>,
-    ends: VecDeque<(u32, HashMap<u32, Step<R, R::Columns>>)>,
+    ends: VecDeque<(u32, Steps<R>)>,
     sum: Vec<(R, isize)>,
 }
 

@@ -171,7 +171,7 @@ impl Best {
             } else {
                 let i = self.index(e, s);
                 let before = old(&self.past, i);
-                (before, self.corrected(before, e, s, slack, arena, names))
+                (before, self.corrected(e, s, slack, arena, names))
             };
             if (after, is) != (before, was) {
                 let mut four = [(after, 1), (before, -1), (is, -1), (was, 1)];
@@ -232,8 +232,9 @@ impl Best {
         }
     }
 
-    /// The best at the end `e < s`, which was `old` before the late rows of end `s`. `slack` is that of `s` itself.
-    fn corrected<V: Tally>(&self, old: Node, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &[Box<str>]) -> Node {
+    /// The best at the end `e < s` with the late rows of end `s`. `slack` is that of `s` itself.
+    fn corrected<V: Tally>(&self, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &[Box<str>]) -> Node {
+        let old = self.index(e, s).and_then(|i| self.past.get(i)).map_or(0, |p| p.best);
         let counts = |x: &&Late| x.from <= e && x.pane + self.size > e;
         let mut rows: Vec<(u32, i64)> = self.late.iter().filter(counts).map(|x| (x.id, x.sales)).collect();
         if rows.is_empty() {

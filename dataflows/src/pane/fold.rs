@@ -271,7 +271,7 @@ impl Fold {
             self.first = t + 1;
             let windows = self.plan.windows.len();
             let (mut note, gates) = self.released.remove(&t).unwrap_or_else(|| (Note::new(t, windows), [0; 3]));
-            self.on_time(t, &sales, gates, names, &mut note, out);
+            self.on_time(&sales, gates, names, &mut note, out);
             sales.clear();
             self.pool.push(sales);
             if let Some(late) = self.late.remove(&t) {
@@ -305,7 +305,8 @@ impl Fold {
         (0..self.peers as u32).map(|to| Delta { to, from: self.me, s, ..Default::default() }).collect()
     }
 
-    fn on_time(&mut self, s: u32, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+    fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+        let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
         let mut amounts = self.blank_amounts(s);
         let mut customers: Vec<Customer> = vec![];

@@ -132,11 +132,10 @@ impl Windows {
             let w = &plan.windows[i];
             let idle = updates.totals.is_empty() && self.assemblies[i].busy() != Some(s);
             let quiet = idle && updates.seller.is_empty() && updates.category.is_empty() && updates.biggest.is_empty();
-            if quiet || s % w.slide != 0 {
+            if quiet || !s.is_multiple_of(w.slide) {
                 continue;
             }
-            let mut rows = vec![];
-            let from = self.assemblies[i].learn(plan, s, updates, self.first, ending, &mut rows);
+            let (from, rows) = self.assemblies[i].learn(plan, s, updates, self.first, ending);
             for row in rows {
                 let place = (batches[0].rows.len() as u32, 0);
                 batches[0].row(place, "", |text| json::window(plan, &row, text));
