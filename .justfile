@@ -2,7 +2,7 @@
 
 [private]
 default:
-    @just --list --unsorted
+    @"{{just_executable()}}" --list --unsorted
 
 # the whole product with nothing installed: a minute of generated sales on the screen
 demo *ARGS:
