@@ -28,6 +28,8 @@ use std::path::PathBuf;
 pub struct World {
     /// The environment.
     pub env: Vec<(String, String)>,
+    /// Ends the process with an exit code, for a second Ctrl-C.
+    pub exit: fn(i32) -> !,
 }
 
 /// Sales in; exact windows, features and events out.

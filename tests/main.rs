@@ -6,4 +6,6 @@ mod clock;
 mod settings;
 mod oracle;
 mod golden;
+mod invariance;
 mod cli;
+mod tidy;

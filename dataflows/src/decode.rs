@@ -133,30 +133,6 @@ impl Decoder {
         Ok(())
     }
 
-    /// Where the records that begin in `bytes[from..until]` end: one past the line end of the last of them. `None` when that
-    /// line end is not among the bytes: more are needed, or the input ends here. `from` is the beginning of a record.
-    pub fn end(&self, format: Format, bytes: &[u8], from: usize, until: usize) -> Option<usize> {
-        let until = until.min(bytes.len());
-        if until <= from {
-            return Some(from);
-        }
-        match format {
-            // The byte before `until` belongs to the last record, be it its line end.
-            Format::Json => memchr(b'\n', &bytes[until - 1..]).map(|k| until + k),
-            Format::Csv => {
-                let mut at = from;
-                while at < until {
-                    let extent = csv::record(bytes, at, self.schema.delimiter, |_| {});
-                    if !extent.ended {
-                        return None;
-                    }
-                    at = extent.next;
-                }
-                Some(at)
-            }
-        }
-    }
-
     /// Decodes the records that begin in `bytes[from..until]`; the last may extend past `until`. `from` is the beginning of a
     /// record, `base` the offset of `bytes[0]` in the input. A block is smaller than 4 GiB.
     #[expect(

@@ -115,7 +115,16 @@ fn claim<'s>(
                     for (row, ((sale, span), id)) in d.sales.iter().zip(&d.spans).zip(&d.ids).enumerate() {
                         if plan.pane(sale.at) >= least {
                             let (offset, row) = (d.base + u64::from(span.start), row as u32);
-                            session.give(Claim { epoch, input, offset, id: ((id >> 64) as u64, *id as u64), s, from: me, block, row });
+                            session.give(Claim {
+                                epoch,
+                                input,
+                                offset,
+                                id: ((id >> 64) as u64, *id as u64),
+                                s,
+                                from: me,
+                                block,
+                                row,
+                            });
                         }
                     }
                 }
@@ -161,44 +170,50 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
 
 fn hold<'s>(released: Stream<'s, Bi, Vec<Released>>, verdicts: Stream<'s, Bi, Vec<Verdict>>) -> Stream<'s, Bi, Vec<Released>> {
     let home = Exchange::new(|v: &Verdict| u64::from(v.to));
-    released.binary_frontier::<_, CapacityContainerBuilder<Vec<Released>>, _, _, _, _>(verdicts, Pipeline, home, "Hold", |cap, _| {
-        let mut cap = Some(cap);
-        let mut held: BTreeMap<u32, Vec<Released>> = BTreeMap::new();
-        let mut guilty: BTreeMap<u32, BTreeMap<u64, Vec<u32>>> = BTreeMap::new();
-        move |(released, frontier), (verdicts, judged), output| {
-            released.for_each(|_, data| {
-                for block in data.drain(..) {
-                    held.entry(block.before + 1).or_default().push(block);
-                }
-            });
-            verdicts.for_each(|_, data| {
-                for v in data.drain(..) {
-                    guilty.entry(v.s).or_default().entry(v.block).or_default().push(v.row);
-                }
-            });
-            let least = |f: &[Bi]| f.iter().map(|t| t.s).min();
-            let open = [least(&frontier.frontier()), least(&judged.frontier())].into_iter().flatten().min();
-            let Some((open, hold)) = open.zip(cap.as_mut()) else {
-                cap = None;
-                return;
-            };
-            while let Some(tick) = held.first_entry().filter(|e| *e.key() < open) {
-                let (s, mut blocks) = tick.remove_entry();
-                let guilty = guilty.remove(&s).unwrap_or_default();
-                for block in &mut blocks {
-                    if let Some(rows) = guilty.get(&block.block_number) {
-                        remove(block, rows);
+    released.binary_frontier::<_, CapacityContainerBuilder<Vec<Released>>, _, _, _, _>(
+        verdicts,
+        Pipeline,
+        home,
+        "Hold",
+        |cap, _| {
+            let mut cap = Some(cap);
+            let mut held: BTreeMap<u32, Vec<Released>> = BTreeMap::new();
+            let mut guilty: BTreeMap<u32, BTreeMap<u64, Vec<u32>>> = BTreeMap::new();
+            move |(released, frontier), (verdicts, judged), output| {
+                released.for_each(|_, data| {
+                    for block in data.drain(..) {
+                        held.entry(block.before + 1).or_default().push(block);
                     }
+                });
+                verdicts.for_each(|_, data| {
+                    for v in data.drain(..) {
+                        guilty.entry(v.s).or_default().entry(v.block).or_default().push(v.row);
+                    }
+                });
+                let least = |f: &[Bi]| f.iter().map(|t| t.s).min();
+                let open = [least(&frontier.frontier()), least(&judged.frontier())].into_iter().flatten().min();
+                let Some((open, hold)) = open.zip(cap.as_mut()) else {
+                    cap = None;
+                    return;
+                };
+                while let Some(tick) = held.first_entry().filter(|e| *e.key() < open) {
+                    let (s, mut blocks) = tick.remove_entry();
+                    let guilty = guilty.remove(&s).unwrap_or_default();
+                    for block in &mut blocks {
+                        if let Some(rows) = guilty.get(&block.block_number) {
+                            remove(block, rows);
+                        }
+                    }
+                    // Their own tick: what is released together is learned together.
+                    let at = hold.delayed(&Bi::diagonal(s));
+                    output.session(&at).give_iterator(blocks.into_iter());
                 }
-                // Their own tick: what is released together is learned together.
-                let at = hold.delayed(&Bi::diagonal(s));
-                output.session(&at).give_iterator(blocks.into_iter());
+                if hold.time().s < open {
+                    hold.downgrade(&Bi::diagonal(open));
+                }
             }
-            if hold.time().s < open {
-                hold.downgrade(&Bi::diagonal(open));
-            }
-        }
-    })
+        },
+    )
 }
 
 fn remove(block: &mut Released, rows: &[u32]) {

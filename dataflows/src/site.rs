@@ -1,26 +1,19 @@
 //! Where a stage runs: the worker's context, and what is said of the run in its rows.
 
 use crate::clock::Context;
+use crate::fault::{Faults, Naps};
 use crate::pane::class::Kind;
 use crate::row::event::Origin;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
+use timely::dataflow::operators::generic::OperatorInfo;
 
 /// What is said of a run in its rows; the same on all workers.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// Source, settings and engine as they stand in the lineage of events.
     pub origin: Origin,
-    /// A fault injected by a test: this record, counted from 0 over all that a worker releases, gets lost.
-    pub lose: Option<u64>,
-}
-
-/// Live state, for a person: how much is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
-    /// By class of keys (sellers, categories, products): (key, pane) entries and the bytes reserved for them.
-    pub classes: [(usize, usize); 3],
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 /// What the stages of one worker share.
@@ -30,13 +23,19 @@ pub struct Site {
     pub context: Context,
     /// What is said of the run.
     pub setup: Arc<Setup>,
-    /// How much is kept.
-    pub sizes: Rc<RefCell<Sizes>>,
 }
 
 impl Site {
+    /// Injected naps of an operator.
+    pub fn naps(&self, info: &OperatorInfo, worker: usize) -> Naps {
+        self.setup.faults.naps(info.global_id, worker)
+    }
+
     /// Notes how much a class of keys keeps.
     pub fn keep(&self, kind: Kind, size: (usize, usize)) {
-        self.sizes.borrow_mut().classes[kind as usize] = size;
+        let sizes = &self.context.sizes;
+        let mut all = sizes.get();
+        all.classes[kind as usize] = size;
+        sizes.set(all);
     }
 }

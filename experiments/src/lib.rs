@@ -1,1 +1,21 @@
-//! Measurements of Vitrine: the hand-written loop that everything is compared with.
+//! Measurements of Vitrine: the hand-written loop that everything is compared with, and what measuring needs.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`data`] | generated sales, the same for everyone |
+//! | [`job`] | R1 to R4 as settings |
+//! | [`feed`] | the same sales as lines of JSON and as decoded blocks |
+//! | [`hand`] | the loop: one thread, no framework, no corrections |
+//! | [`engine`] | the pipeline that `replay` builds |
+//! | [`sink`] | counts and hashes rows, so that two runs can be compared |
+//! | [`stage`] | which operators the time goes to |
+//! | [`measure`] | CPU seconds, memory, medians |
+
+pub mod data;
+pub mod job;
+pub mod feed;
+pub mod hand;
+pub mod engine;
+pub mod sink;
+pub mod stage;
+pub mod measure;

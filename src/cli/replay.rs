@@ -71,7 +71,7 @@ impl Replay {
         let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
         let job = run::job(&settings, &cluster, inputs, settings.epoch_bytes);
         if !cluster.speaks() {
-            run::run(job, &settings, None)?;
+            run::run(job, &settings, world, None)?;
             return Ok(());
         }
 
@@ -83,7 +83,7 @@ impl Replay {
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
         let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
-        let report = run::run(job, &settings, Some(sink)).map_err(unfinished);
+        let report = run::run(job, &settings, world, Some(sink)).map_err(unfinished);
         drop(bar);
         let report = report?;
         if report.ending.is_none() {

@@ -2,6 +2,7 @@
 //!
 //! The messages leave under the hold as well: under their own capability the frontier may fork again behind this operator.
 
+use crate::site::Site;
 use crate::time::Bi;
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use timely::PartialOrder;
@@ -10,11 +11,19 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 
 /// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back.
-pub fn align<'s, D: ExchangeData, R: ExchangeData>(c: VecCollection<'s, Bi, D, R>, lateness: u32) -> VecCollection<'s, Bi, D, R> {
+pub fn align<'s, D: ExchangeData, R: ExchangeData>(
+    c: VecCollection<'s, Bi, D, R>,
+    lateness: u32,
+    site: &Site,
+) -> VecCollection<'s, Bi, D, R> {
+    let site = site.clone();
+    let worker = c.inner.scope().index();
     c.inner
-        .unary_frontier::<CapacityContainerBuilder<Vec<(D, Bi, R)>>, _, _, _>(Pipeline, "Align", move |cap, _info| {
+        .unary_frontier::<CapacityContainerBuilder<Vec<(D, Bi, R)>>, _, _, _>(Pipeline, "Align", move |cap, info| {
             let mut hold = Some(cap);
+            let mut naps = site.naps(&info, worker);
             move |(input, frontier), output| {
+                naps.nap();
                 input.for_each(|_, data| {
                     let hold = hold.as_ref().expect("the hold is kept until the input has ended");
                     output.session(hold).give_container(data);

@@ -48,7 +48,8 @@ pub(super) fn build<'s>(
                     } else {
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
-                        let released = Released { epoch, before, input: block.input, block: chunk.stamp, decoded, ..Released::default() };
+                        let released =
+                            Released { epoch, before, input: block.input, block: chunk.stamp, decoded, ..Released::default() };
                         output.session(&*held).give_container(&mut vec![released]);
                     }
                 }

@@ -25,6 +25,8 @@ pub struct Context {
     pub ending: SharedEnding,
     /// What this worker has counted.
     pub counters: Rc<Counters>,
+    /// How much this worker keeps.
+    pub sizes: Rc<Cell<Sizes>>,
     /// The blocks of this worker that were decoded and not taken in yet.
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
@@ -41,6 +43,7 @@ impl Context {
             names: Rc::default(),
             ending: Rc::default(),
             counters: Rc::default(),
+            sizes: Rc::default(),
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
             failure: Rc::default(),
@@ -56,6 +59,13 @@ impl Context {
     pub fn failure(&self) -> Option<Failure> {
         self.failure.borrow().clone()
     }
+}
+
+/// Live state of one worker, for a person: how much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// By class of keys (sellers, categories, products): (key, pane) entries and the bytes reserved for them.
+    pub classes: [(usize, usize); 3],
 }
 
 /// Why a run cannot go on; in words for a person: what failed and what to do.

@@ -63,6 +63,7 @@ pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<N
             let mut sink: Option<Box<dyn RowSink + Send>> = if first { context.sink.borrow_mut().take() } else { None };
             let mut certificate = Certificate::default();
             let mut stash: BTreeMap<u32, Vec<Batch>> = BTreeMap::new();
+            let mut unrevised: Vec<u64> = vec![];
             let mut cap = Some(cap);
             move |(rows, row_frontier), (notes, note_frontier), _output| {
                 rows.for_each(|_, data| {
@@ -70,10 +71,19 @@ pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<N
                         stash.entry(batch.s).or_default().push(batch);
                     }
                 });
-                notes.for_each(|_, data| data.drain(..).for_each(|note| count(&context, &note)));
+                notes.for_each(|_, data| {
+                    for note in data.drain(..) {
+                        count(&context, &note);
+                        unrevised.resize(note.unrevised.len(), 0);
+                        unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
+                    }
+                });
                 let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
                 let open = [open(&row_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
                 let Some(open) = open else {
+                    if let Some(mut sink) = sink.take() {
+                        sink.ended(&unrevised);
+                    }
                     cap = None;
                     return;
                 };

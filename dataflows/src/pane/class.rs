@@ -44,6 +44,8 @@ pub struct Names {
     free: Vec<u32>,
     /// Ids on their way to `free`: the rows made from them must be out first.
     leaving: VecDeque<(u32, u32)>,
+    /// Names ever given an id.
+    made: u64,
     /// Rows up to this tick are out.
     pub rows_out: u32,
     swept: u32,
@@ -58,6 +60,7 @@ impl Names {
             self.seen[id as usize] = s;
             return id;
         }
+        self.made += 1;
         let id = match self.free.pop() {
             Some(id) => {
                 (self.names[id as usize], self.keys[id as usize], self.seen[id as usize]) = (name.into(), key, s);
@@ -451,6 +454,11 @@ impl<V: Tally> Class<V> {
             self.counts.iter_mut().for_each(|g| g.arena.forget(id));
             self.tallies.iter_mut().for_each(|g| g.arena.forget(id));
         });
+    }
+
+    /// Keys that this worker has come to own, each time that it did.
+    pub fn named(&self) -> u64 {
+        self.names.borrow().made
     }
 
     /// Live (key, pane) entries, and the bytes reserved for them.

@@ -4,6 +4,7 @@ use super::best::Candidate;
 use super::class::{Changes, Class, Kind, Names};
 use super::delta::Delta;
 use super::tally::Tally;
+use crate::clock::context::add;
 use crate::group::Totals;
 use crate::plan::{Plan, ceil};
 use crate::site::Site;
@@ -64,7 +65,7 @@ pub(super) fn paces(plan: &Plan) -> Vec<(u32, u32)> {
 /// The store of a class of keys.
 pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, site: &Site) -> Stored<'s, V> {
     let scope = deltas.scope();
-    let peers = scope.peers();
+    let (me, peers) = (scope.index(), scope.peers());
     let plan = site.context.plan.clone();
     let names = Rc::new(RefCell::new(Names::default()));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
@@ -89,8 +90,11 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
         let n = plan.windows.len();
         let paces = paces(&plan);
         let mut stash: BTreeMap<u32, Vec<Delta<V>>> = BTreeMap::new();
+        let mut naps = site.setup.faults.naps(kind as usize + 1, me);
+        let mut made = 0;
         let mut changes = Changes { presence: vec![vec![]; n], best: vec![vec![]; n], sums: vec![] };
         move |frontiers| {
+            naps.nap();
             input.for_each(|_, data| {
                 for delta in data.drain(..) {
                     stash.entry(delta.s).or_default().push(delta);
@@ -124,6 +128,9 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
                 downgrade(cap, hold(open, slide, lateness));
             }
             site.keep(kind, class.size());
+            let names = class.named();
+            add(&site.context.counters.keys, names - made);
+            made = names;
         }
     });
     Stored { presence, best, sums: sums.as_collection(), names }

@@ -1,0 +1,219 @@
+//! The same sales in two forms: as lines of JSON in a file, and as decoded blocks in memory.
+//!
+//! What "decoded" includes: the blocks are those of the file, decoded before the clock starts, with their names interned.
+//! A run takes each block as it is, without a copy. Not included are reading, decoding and interning; all else is, from
+//! the reports about dates to the rows. The bytes of the records are left out, since only dead letters need them.
+
+use anyhow::{Context, Error, Result, ensure};
+use dataflows::clock::{Blocks, Decode, Format, RawBlock, blocks};
+use dataflows::decode::Decoder;
+use dataflows::dictionary::{Dictionaries, Dictionary};
+use dataflows::sale::{Decoded, Sale, Span};
+use dataflows::schema::Schema;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Length of a block, and so of an epoch: the default of the product.
+pub const EPOCH_BYTES: u64 = 1 << 20;
+
+/// Where the sales come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum From {
+    /// Lines of JSON in a file
+    Ndjson,
+    /// Blocks in memory, decoded before
+    Decoded,
+}
+
+impl From {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            From::Ndjson => "ndjson",
+            From::Decoded => "decoded",
+        }
+    }
+}
+
+/// A plain file.
+pub struct Plain {
+    file: File,
+    size: u64,
+}
+
+impl Plain {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Plain> {
+        let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let size = file.metadata()?.len();
+        Ok(Plain { file, size })
+    }
+}
+
+impl Blocks for Plain {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), String> {
+        self.file.read_exact_at(into, at).map_err(|e| e.to_string())
+    }
+}
+
+/// All blocks of a file, decoded, and the names behind their ids.
+pub struct Archive {
+    blocks: Vec<Vec<Sale>>,
+    /// By id: sellers, categories, products.
+    names: [Vec<String>; 3],
+}
+
+impl Archive {
+    /// Decodes a whole file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a record is refused: the archive keeps no bytes for dead letters.
+    pub fn read(file: &dyn Blocks, schema: &Arc<Schema>) -> Result<Archive> {
+        let (mut decoder, mut names) = (Decoder::new(schema.clone()), Dictionaries::default());
+        let mut blocks = vec![];
+        let mut start = 0;
+        while start < file.size() {
+            let decoded = ndjson(file, start, &mut decoder, &mut names)?;
+            ensure!(decoded.rejects.is_empty(), "a record was refused: {:?}", decoded.rejects);
+            blocks.push(decoded.sales);
+            start += EPOCH_BYTES;
+        }
+        let all = |d: &Dictionary| (0..d.bound() as u32).map(|id| d.name(id).to_owned()).collect();
+        Ok(Archive { blocks, names: [all(&names.sellers), all(&names.categories), all(&names.products)] })
+    }
+
+    /// A set of its blocks for one run.
+    pub fn copy(&self) -> Arc<Memory> {
+        let block =
+            |sales: &Vec<Sale>| Decoded { sales: sales.clone(), spans: vec![Span::default(); sales.len()], ..Decoded::default() };
+        let blocks = self.blocks.iter().map(|b| Mutex::new(block(b))).collect();
+        Arc::new(Memory { blocks, names: self.names.clone() })
+    }
+}
+
+/// Decoded blocks for one run. As an input it has one byte for each block.
+pub struct Memory {
+    blocks: Vec<Mutex<Decoded>>,
+    names: [Vec<String>; 3],
+}
+
+impl Memory {
+    fn take(&self, block: usize) -> Decoded {
+        self.blocks.get(block).map(|b| std::mem::take(&mut *b.lock().unwrap_or_else(PoisonError::into_inner))).unwrap_or_default()
+    }
+
+    fn intern(&self, names: &mut Dictionaries) {
+        let all = [&mut names.sellers, &mut names.categories, &mut names.products];
+        for (dictionary, known) in all.into_iter().zip(&self.names) {
+            for name in known {
+                // Used in a block that never comes to pass: such a name is not forgotten.
+                dictionary.intern(name, u64::MAX);
+            }
+        }
+    }
+}
+
+impl Blocks for Memory {
+    fn size(&self) -> u64 {
+        self.blocks.len() as u64
+    }
+    fn read(&self, _at: u64, into: &mut [u8]) -> Result<(), String> {
+        into.fill(b'\n');
+        Ok(())
+    }
+}
+
+/// Hands out decoded blocks instead of decoding.
+pub struct HandOut {
+    memory: Arc<Memory>,
+    interned: bool,
+}
+
+impl HandOut {
+    /// Of these blocks.
+    pub fn new(memory: Arc<Memory>) -> HandOut {
+        HandOut { memory, interned: false }
+    }
+}
+
+impl Decode for HandOut {
+    fn header(&mut self, _input: u32, _bytes: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn block(&mut self, _input: u32, _format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded {
+        if !std::mem::replace(&mut self.interned, true) {
+            self.memory.intern(names);
+        }
+        self.memory.take((raw.base + raw.from as u64) as usize)
+    }
+}
+
+/// The sales of one run.
+#[derive(Clone)]
+pub enum Feed {
+    /// From a file.
+    Ndjson(Arc<Plain>),
+    /// From memory.
+    Decoded(Arc<Memory>),
+}
+
+impl Feed {
+    /// As an input of the engine, and the length of its blocks.
+    pub fn input(&self) -> (Arc<dyn Blocks>, u64) {
+        match self {
+            Feed::Ndjson(file) => (file.clone(), EPOCH_BYTES),
+            Feed::Decoded(memory) => (memory.clone(), 1),
+        }
+    }
+
+    /// What decodes it.
+    pub fn decoder(&self, schema: &Arc<Schema>) -> Box<dyn Decode> {
+        match self {
+            Feed::Ndjson(_) => Box::new(Decoder::new(schema.clone())),
+            Feed::Decoded(memory) => Box::new(HandOut::new(memory.clone())),
+        }
+    }
+
+    /// Gives all blocks in order, decoded, with the names behind their ids; returns those names.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a block cannot be taken.
+    pub fn each(
+        &self,
+        schema: &Arc<Schema>,
+        mut give: impl FnMut(Decoded, &Dictionaries) -> Result<(), String>,
+    ) -> Result<Dictionaries> {
+        let mut names = Dictionaries::default();
+        match self {
+            Feed::Ndjson(file) => {
+                let mut decoder = Decoder::new(schema.clone());
+                for start in (0..file.size()).step_by(EPOCH_BYTES as usize) {
+                    let decoded = ndjson(&**file, start, &mut decoder, &mut names)?;
+                    give(decoded, &names).map_err(Error::msg)?;
+                }
+            }
+            Feed::Decoded(memory) => {
+                memory.intern(&mut names);
+                for block in 0..memory.blocks.len() {
+                    give(memory.take(block), &names).map_err(Error::msg)?;
+                }
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Reads and decodes the block that starts at `start`.
+fn ndjson(file: &dyn Blocks, start: u64, decoder: &mut Decoder, names: &mut Dictionaries) -> Result<Decoded> {
+    let next = (start + EPOCH_BYTES).min(file.size());
+    let raw = blocks::read(file, start, next).map_err(Error::msg)?;
+    Ok(decoder.block(Format::Json, 0, raw.bytes, raw.base, raw.from, raw.until, names))
+}
