@@ -172,6 +172,10 @@ fn fate(params: &Params, one: &Taken, remembered: &mut BTreeMap<(Op, String), i6
         return Fate::TooLate;
     }
     if params.deduplicate > 0 {
+        // What came before there was a watermark counts from the first one.
+        if one.w > 0 {
+            remembered.values_mut().filter(|seen| **seen == 0).for_each(|seen| *seen = one.w);
+        }
         let id = (record.op, record.id_sale.clone());
         if remembered.get(&id).is_some_and(|seen| one.w - seen <= params.ticks(params.deduplicate)) {
             return Fate::Duplicate;
