@@ -52,10 +52,10 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Logging {
     /// Say less: errors only, no progress
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = "Logging", conflicts_with = "verbose")]
     quiet: bool,
     /// Say more: -v lifecycle, -vv details, -vvv everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = "Logging", action = ArgAction::Count)]
     verbose: u8,
 }
 

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::release::Released;
 use crate::site::Site;
 use crate::time::Bi;
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use timely::container::CapacityContainerBuilder;
@@ -52,25 +52,28 @@ struct Verdict {
 struct Memory {
     /// In ticks of the watermark.
     horizon: u32,
-    first: HashMap<(u64, u64), u32>,
+    known: HashSet<(u64, u64)>,
     order: VecDeque<(u32, (u64, u64))>,
 }
 
 impl Memory {
     fn new(plan: &Plan) -> Memory {
         let horizon = u32::try_from((plan.deduplicate + plan.tick - 1) / plan.tick).unwrap_or(u32::MAX / 2);
-        Memory { horizon, first: HashMap::new(), order: VecDeque::new() }
+        Memory { horizon, known: HashSet::new(), order: VecDeque::new() }
     }
 
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
     fn duplicate(&mut self, id: (u64, u64), w: u32) -> bool {
-        while let Some((_, old)) = self.order.pop_front_if(|x| x.0 + self.horizon < w) {
-            self.first.remove(&old);
+        // What came before there was a watermark counts from the first one.
+        for (since, _) in self.order.iter_mut().take_while(|x| x.0 == 0 && w > 0) {
+            *since = w;
         }
-        if self.first.contains_key(&id) {
+        while let Some((_, old)) = self.order.pop_front_if(|x| x.0 + self.horizon < w) {
+            self.known.remove(&old);
+        }
+        if !self.known.insert(id) {
             return true;
         }
-        self.first.insert(id, w);
         self.order.push_back((w, id));
         false
     }

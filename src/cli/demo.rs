@@ -37,13 +37,13 @@ pub struct Demo {
     /// Another shop for another seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Print all rows as JSON lines, each with the name of its table, and the summary last
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     compute: Compute,
-    /// Print all rows as JSON lines, each with the name of its table, and the summary last
-    #[arg(long)]
-    json: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -34,13 +34,13 @@ pub struct Replay {
     /// How the inputs are written, when their names do not say it
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     compute: Compute,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

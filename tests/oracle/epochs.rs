@@ -149,8 +149,7 @@ pub fn run(params: &Params, inputs: &[Input]) -> Course {
         for (laid, believed) in readers[input].block(params.epoch_bytes) {
             let mut one = Taken { w, input, laid, fate: Fate::Rejected, future: believed == Some(false) };
             if believed == Some(true) {
-                let first_known = marks.iter().copied().find(|w| *w > 0).unwrap_or(0);
-                one.fate = fate(params, &one, &mut remembered, first_known);
+                one.fate = fate(params, &one, &mut remembered);
             }
             taken.push(one);
         }
@@ -164,7 +163,7 @@ pub fn run(params: &Params, inputs: &[Input]) -> Course {
 }
 
 /// What becomes of a valid record.
-fn fate(params: &Params, one: &Taken, remembered: &mut BTreeMap<(Op, String), i64>, first_known: i64) -> Fate {
+fn fate(params: &Params, one: &Taken, remembered: &mut BTreeMap<(Op, String), i64>) -> Fate {
     let record = one.record().expect("only valid records come here");
     let p = params.pane(record.at);
     let spans = (0..params.windows.len()).map(|d| params.span(d)).chain([params.feature(HOUR)]);
@@ -173,10 +172,12 @@ fn fate(params: &Params, one: &Taken, remembered: &mut BTreeMap<(Op, String), i6
         return Fate::TooLate;
     }
     if params.deduplicate > 0 {
+        // What came before there was a watermark counts from the first one.
+        if one.w > 0 {
+            remembered.values_mut().filter(|seen| **seen == 0).for_each(|seen| *seen = one.w);
+        }
         let id = (record.op, record.id_sale.clone());
-        // What was seen before any watermark was known counts from the first one on.
-        let seen = remembered.get(&id).map(|w| if *w == 0 { first_known } else { *w });
-        if seen.is_some_and(|seen| one.w - seen <= params.ticks(params.deduplicate)) {
+        if remembered.get(&id).is_some_and(|seen| one.w - seen <= params.ticks(params.deduplicate)) {
             return Fate::Duplicate;
         }
         remembered.insert(id, one.w);
