@@ -52,6 +52,11 @@ pub struct Names {
 }
 
 impl Names {
+    /// `served`: rows are made from the ids, and say when they are out through `rows_out`.
+    pub fn new(served: bool) -> Names {
+        Names { rows_out: if served { 0 } else { u32::MAX }, ..Names::default() }
+    }
+
     /// The id of a name.
     fn id(&mut self, name: &str, s: u32) -> u32 {
         let key = identity(name.as_bytes());
@@ -467,5 +472,35 @@ impl<V: Tally> Class<V> {
         let counts = self.counts.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         let tallies = self.tallies.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         counts.chain(tallies).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{FeatureSpec, Spec, WindowSpec};
+
+    /// Every tick sells another product; the names, ids and panes that are kept stay as many as fit into twice the hold.
+    #[test]
+    fn what_nobody_buys_any_more_is_forgotten() {
+        let window = WindowSpec { name: "6s/3s".into(), size: 6_000, slide: 3_000, lateness: 6_000, biggest: false };
+        let features = FeatureSpec { enabled: false, ..Spec::default().features };
+        let plan = Plan::new(&Spec { windows: vec![window], features, ..Spec::default() }).unwrap();
+        let names = Rc::new(RefCell::new(Names::new(false)));
+        let mut class = Class::<Count>::new(&plan, Kind::Products, 1, names.clone());
+        let hold = super::super::delta::hold(&plan);
+        let mut most = (0, 0);
+        for tick in 1..=40 * hold {
+            let s = tick * 3;
+            let named = vec![(tick % 7, format!("product {tick}"))];
+            let delta = Delta { s, names: named, ids: vec![tick % 7], tallies: vec![Count(1)], ..Delta::default() };
+            class.learn(&delta);
+            while let Some(end) = class.busy().filter(|e| *e <= s) {
+                let mut changes = Changes { presence: vec![vec![]], best: vec![vec![]], sums: vec![] };
+                class.close(end, &mut changes);
+            }
+            most = (most.0.max(class.size().0), most.1.max(names.borrow().names.len()));
+        }
+        assert!(most.0 <= 8 && most.1 <= 2 * hold as usize, "{most:?}");
     }
 }

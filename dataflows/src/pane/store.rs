@@ -67,7 +67,9 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
     let scope = deltas.scope();
     let (me, peers) = (scope.index(), scope.peers());
     let plan = site.context.plan.clone();
-    let names = Rc::new(RefCell::new(Names::default()));
+    // Where no table is served from the ids, nobody waits with rows that still need the names.
+    let served = plan.features.enabled && kind != Kind::Products;
+    let names = Rc::new(RefCell::new(Names::new(served)));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
     let mut input = builder.new_input(deltas, Exchange::new(|d: &Delta<V>| u64::from(d.to)));
     let (mut presence_out, mut presence, mut best_out, mut best) = (vec![], vec![], vec![], vec![]);
