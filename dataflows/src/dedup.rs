@@ -64,10 +64,6 @@ impl Memory {
 
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
     fn duplicate(&mut self, id: (u64, u64), w: u32) -> bool {
-        // What came before there was a watermark counts from the first one.
-        for (since, _) in self.order.iter_mut().take_while(|x| x.0 == 0 && w > 0) {
-            *since = w;
-        }
         while let Some((_, old)) = self.order.pop_front_if(|x| x.0 + self.horizon < w) {
             self.known.remove(&old);
         }
@@ -140,6 +136,7 @@ fn claim<'s>(
 
 fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, Vec<Verdict>> {
     let mut memory = Memory::new(&site.context.plan);
+    let first_watermark = site.context.first_watermark.clone();
     let owner = Exchange::new(|c: &Claim| c.id.0);
     claims.unary_frontier::<CapacityContainerBuilder<Vec<Verdict>>, _, _, _>(owner, "Judge", move |cap, _| {
         let mut cap = Some(cap);
@@ -157,9 +154,11 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
             while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
                 let (s, mut claims) = tick.remove_entry();
                 claims.sort_unstable();
+                // What came before there was a watermark counts from the first one.
+                let w = (s - 1).max(first_watermark.get());
                 let mut session = output.session(&*hold);
                 for c in claims {
-                    if memory.duplicate(c.id, s - 1) {
+                    if memory.duplicate(c.id, w) {
                         session.give(Verdict { to: c.from, s, block: c.block, row: c.row });
                     }
                 }

@@ -20,3 +20,15 @@ fn a_key_that_never_had_a_pane_is_forgotten() {
     let records = vec![by("A", 0.0), cancel(by("A", 0.0)), by("B", 7_600.0)];
     check(Params { windows, ..Params::default() }, records);
 }
+
+/// Ids that came before there was a watermark count from the first one, on each worker alike: not from the first watermark
+/// under which the worker that remembers them happened to be asked again.
+#[test]
+fn ids_from_before_the_first_watermark_are_remembered_alike() {
+    let named = |name: String, second| Record { id_sale: name, ..sale(second) };
+    let first = (0..12).map(|i| named(format!("x{i}"), 0.0));
+    let between = (0..12).map(|i| named(format!("y{i}"), 4.0 + f64::from(i)));
+    let again = (0..12).map(|i| named(format!("x{i}"), 16.0));
+    let records = first.chain(between).chain(again).collect();
+    check(Params { deduplicate: 5_000, epoch_bytes: 600, ..Params::default() }, records);
+}

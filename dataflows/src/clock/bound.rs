@@ -53,6 +53,9 @@ pub(super) fn build<'s>(
                         output.session(&*held).give_container(&mut vec![released]);
                     }
                 }
+                if context.first_watermark.get() == 0 {
+                    context.first_watermark.set(binding.after);
+                }
                 let mut open = binding.after + 1;
                 if let Some(ending) = binding.ending() {
                     *context.ending.borrow_mut() = Some(ending);
