@@ -217,3 +217,10 @@ fn any_bytes_keep_the_laws() {
     let mixed = prop_oneof![9 => pieces.prop_map(<[u8]>::to_vec), 1 => any::<u8>().prop_map(|byte| vec![byte])];
     run(6_000, prop::collection::vec(mixed, 0..60).prop_map(|pieces| pieces.concat()), |bytes| laws::hold(&bytes));
 }
+
+#[test]
+fn bytes_that_once_broke_a_law() {
+    for bytes in [&b"\xEF\xBB\xBF\xEF\xBB\xBF"[..], b"\xEF\xBB\xBF"] {
+        laws::hold(bytes);
+    }
+}
