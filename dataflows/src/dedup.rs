@@ -64,7 +64,7 @@ impl Memory {
 
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
     fn duplicate(&mut self, id: (u64, u64), w: u32) -> bool {
-        while let Some((_, old)) = self.order.pop_front_if(|x| x.0 + self.horizon < w) {
+        while let Some((_, old)) = self.order.pop_front_if(|x| x.0.saturating_add(self.horizon) < w) {
             self.known.remove(&old);
         }
         if !self.known.insert(id) {

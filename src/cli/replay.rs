@@ -2,7 +2,7 @@
 
 use super::compute::Compute;
 use super::run::{self, Summary};
-use super::{Failure, Session, SettingsArgs, World};
+use super::{Failure, Session, SettingsArgs, World, print};
 use crate::console::progress::{Done, Progress};
 use crate::sink::files::Files;
 use crate::sink::tally::Tally;
@@ -89,6 +89,8 @@ impl Replay {
         if report.ending.is_none() {
             return Err(unfinished(Failure::Stopped));
         }
+        // Results in which records are missing must not look whole.
+        run::accounted(&report).map_err(unfinished)?;
         let totals = tally.totals();
         let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
         files.finish(&summary).map_err(|e| unfinished(e.into()))?;
@@ -99,7 +101,7 @@ impl Replay {
         } else {
             run::table(&settings, &report, &totals, began.elapsed()) + &self.where_to_look()
         };
-        run::conclude(&report, &text)
+        print(&text)
     }
 
     fn where_to_look(&self) -> String {

@@ -145,6 +145,14 @@ pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: D
 /// When records got lost on the way: our own mistake.
 pub fn conclude(run: &engine::Report, text: &str) -> Result<(), Failure> {
     print(text)?;
+    accounted(run)
+}
+
+/// Whether every record has a fate.
+///
+/// # Errors
+/// When records got lost on the way: our own mistake.
+pub fn accounted(run: &engine::Report) -> Result<(), Failure> {
     match run.total().unaccounted() {
         0 => Ok(()),
         n => Err(Error::Bug(format!("{n} records have no disposition")).into()),

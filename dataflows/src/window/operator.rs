@@ -141,7 +141,7 @@ impl Windows {
                 batches[0].row(place, "", |text| json::window(plan, &row, text));
                 batches[0].windows.push(row);
             }
-            let mut end = from;
+            let mut end = if self.events.watches(i) { from } else { s + 1 };
             while end <= s {
                 self.judge(plan, i, end, s, &mut batches);
                 end += w.slide;
