@@ -145,7 +145,10 @@ impl Record {
         let (month, day) = if day > 31 { (2, day - 31) } else { (1, day) };
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
         let (payment, millis) = (PAYMENTS[self.payment as usize], self.at.rem_euclid(1_000));
-        write!(line, r#","tp_payment":"{payment}","sale_date":"2026-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z""#)?;
+        write!(
+            line,
+            r#","tp_payment":"{payment}","sale_date":"2026-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z""#
+        )?;
         line.push_str("}\n");
         Ok(())
     }

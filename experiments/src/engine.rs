@@ -14,8 +14,8 @@ use dataflows::pipeline;
 use dataflows::plan::Plan;
 use dataflows::schema::Schema;
 use dataflows::site::Setup;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use timely::CommunicationConfig;
 use timely::worker::Worker;
 

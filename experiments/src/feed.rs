@@ -92,7 +92,8 @@ impl Archive {
 
     /// A set of its blocks for one run.
     pub fn copy(&self) -> Arc<Memory> {
-        let block = |sales: &Vec<Sale>| Decoded { sales: sales.clone(), spans: vec![Span::default(); sales.len()], ..Decoded::default() };
+        let block =
+            |sales: &Vec<Sale>| Decoded { sales: sales.clone(), spans: vec![Span::default(); sales.len()], ..Decoded::default() };
         let blocks = self.blocks.iter().map(|b| Mutex::new(block(b))).collect();
         Arc::new(Memory { blocks, names: self.names.clone() })
     }
@@ -185,7 +186,11 @@ impl Feed {
     ///
     /// # Errors
     /// When the file cannot be read, or a block cannot be taken.
-    pub fn each(&self, schema: &Arc<Schema>, mut give: impl FnMut(Decoded, &Dictionaries) -> Result<(), String>) -> Result<Dictionaries> {
+    pub fn each(
+        &self,
+        schema: &Arc<Schema>,
+        mut give: impl FnMut(Decoded, &Dictionaries) -> Result<(), String>,
+    ) -> Result<Dictionaries> {
         let mut names = Dictionaries::default();
         match self {
             Feed::Ndjson(file) => {

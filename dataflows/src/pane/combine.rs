@@ -5,9 +5,9 @@ use super::fold::{Closed, Fold, Note};
 use super::tally::{CategoryTally, Count, SellerTally};
 use crate::edge::{Batch, Table};
 use crate::release::Released;
-use crate::site::Site;
 use crate::row::{DeadLetter, Disposition, json};
 use crate::sale::{Fault, Span};
+use crate::site::Site;
 use crate::time::Bi;
 use timely::PartialOrder;
 use timely::container::CapacityContainerBuilder;
@@ -106,8 +106,8 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             }
             let unused = site.context.waiting.least();
             let mut names = site.context.names.borrow_mut();
-            let before = unused.unwrap_or(names.block + 1);
-            fold.forget(&mut names, before);
+            let waiting = unused.unwrap_or(names.block + 1);
+            fold.forget(&mut names, waiting, frontier - 1);
         }
     });
     Combined { sellers, categories, products, amounts, lumps, notes, dead }

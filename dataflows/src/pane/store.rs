@@ -1,8 +1,9 @@
 //! The operator around [`Class`]: aggregates by key in, differential updates out.
 
 use super::best::Candidate;
-use super::class::{Changes, Class, Kind, Names};
+use super::class::{Changes, Class, Kind};
 use super::delta::Delta;
+use super::names::Names;
 use super::tally::Tally;
 use crate::group::Totals;
 use crate::plan::{Plan, ceil};
@@ -89,7 +90,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
         let n = plan.windows.len();
         let paces = paces(&plan);
         let mut stash: BTreeMap<u32, Vec<Delta<V>>> = BTreeMap::new();
-        let mut changes = Changes { presence: vec![vec![]; n], best: vec![vec![]; n], sums: vec![] };
+        let mut changes = Changes::new(n);
         move |frontiers| {
             input.for_each(|_, data| {
                 for delta in data.drain(..) {

@@ -103,7 +103,11 @@ fn main() -> Result<()> {
     let bench = Bench { plan, schema, file, archive, workers: a.workers };
     let Data { sales, minutes, late, cancelled, customers } = a.data;
     let with = if customers { ", with customers" } else { "" };
-    println!("{} from {}: {sales} sales in {minutes} min, {late} % late, {cancelled} % cancelled{with}", a.job.name(), a.from.name());
+    println!(
+        "{} from {}: {sales} sales in {minutes} min, {late} % late, {cancelled} % cancelled{with}",
+        a.job.name(),
+        a.from.name()
+    );
 
     let (mut hand, mut pipeline) = (vec![], vec![]);
     let mut agreed = None;
@@ -119,7 +123,13 @@ fn main() -> Result<()> {
             pipeline.push(bench.pipeline(&by_engine, false)?.0);
         }
         let (x, y) = (by_hand.take(), by_engine.take());
-        println!("  run {rep}: hand {} | pipeline {} | {} rows, {} MB", show(&hand), show(&pipeline), y.rows.iter().sum::<u64>(), y.bytes / 1_000_000);
+        println!(
+            "  run {rep}: hand {} | pipeline {} | {} rows, {} MB",
+            show(&hand),
+            show(&pipeline),
+            y.rows.iter().sum::<u64>(),
+            y.bytes / 1_000_000
+        );
         if a.only.is_none() && behind == 0 && cancelled == 0 {
             match compare(&x, &y) {
                 Ok(rows) => agreed = Some(rows),
@@ -135,9 +145,18 @@ fn main() -> Result<()> {
     }
     let (h, p) = (median(hand.iter().map(|c| c.cpu)), median(pipeline.iter().map(|c| c.cpu)));
     println!("  hand     {h:.3} CPU s, {:.2} M sales per CPU s", sales as f64 / h / 1e6);
-    println!("  pipeline {p:.3} CPU s, {:.2} M sales per CPU s, {:.3} s wall", sales as f64 / p / 1e6, median(pipeline.iter().map(|c| c.wall)));
+    println!(
+        "  pipeline {p:.3} CPU s, {:.2} M sales per CPU s, {:.3} s wall",
+        sales as f64 / p / 1e6,
+        median(pipeline.iter().map(|c| c.wall))
+    );
     let ratios = || hand.iter().zip(&pipeline).map(|(h, p)| p.cpu / h.cpu);
-    println!("  ratio    {:.2} (pairs from {:.2} to {:.2})", p / h, ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
+    println!(
+        "  ratio    {:.2} (pairs from {:.2} to {:.2})",
+        p / h,
+        ratios().fold(f64::INFINITY, f64::min),
+        ratios().fold(0.0, f64::max)
+    );
     match agreed {
         Some(rows) => println!("  rows agree: {rows}"),
         None => println!("  rows are not compared: the hand loop takes no corrections"),

@@ -83,13 +83,8 @@ impl Categories {
                 *known = (sale.price, ln_fixed(sale.price));
             }
             let ln = known.1;
-            let line = Sums {
-                n: 1,
-                units: i64::from(sale.quantity),
-                cents: sale.cents(),
-                ln,
-                ln2: i128::from(ln) * i128::from(ln),
-            };
+            let line =
+                Sums { n: 1, units: i64::from(sale.quantity), cents: sale.cents(), ln, ln2: i128::from(ln) * i128::from(ln) };
             self.open[sale.category as usize].add(&line, sign);
         }
         if !tick.at.is_multiple_of(self.slide) {

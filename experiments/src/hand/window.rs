@@ -152,7 +152,8 @@ impl Window {
         columns.gates_failed = self.failed(&columns, &tick.plan.gates);
         let reference = self.definition.reference();
         let start = tick.at - reference - self.definition.size;
-        if !partial && self.history.len() == (reference / self.definition.slide) as usize && tick.plan.millis(start) >= tick.first {
+        if !partial && self.history.len() == (reference / self.definition.slide) as usize && tick.plan.millis(start) >= tick.first
+        {
             columns.growth_pct = growth(total_sales, self.history.front().copied().unwrap_or(0));
         }
         Some(columns)
