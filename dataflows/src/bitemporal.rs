@@ -36,21 +36,19 @@ pub type Keyed<'s, K, R> = Arranged<'s, TraceAgent<KeySpine<K, Bi, R>>>;
 
 /// Arranges where the updates already are: the caller has brought each key to its owner.
 pub fn arrange_here<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
-    c: VecCollection<'s, Bi, K, R>,
+    c: VecCollection<'s, Bi, (K, ()), R>,
     name: &str,
 ) -> Keyed<'s, K, R> {
-    let pairs = c.map(|k| (k, ()));
-    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(pairs.inner, Pipeline, name, KeyBatcher::new)
+    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(c.inner, Pipeline, name, KeyBatcher::new)
 }
 
 /// Arranges on worker 0, for what is few and global.
 pub fn arrange_first<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
-    c: VecCollection<'s, Bi, K, R>,
+    c: VecCollection<'s, Bi, (K, ()), R>,
     name: &str,
 ) -> Keyed<'s, K, R> {
-    let pairs = c.map(|k| (k, ()));
     let first = Exchange::new(|_: &((K, ()), Bi, R)| 0);
-    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(pairs.inner, first, name, KeyBatcher::new)
+    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(c.inner, first, name, KeyBatcher::new)
 }
 
 /// Updates as a collection.

@@ -113,6 +113,24 @@ impl Batch {
         self.rows.push(RowAt { end, offset, name, line, certified: (0, 0) });
     }
 
+    /// Makes room for so many bytes of rows.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
+    /// Bytes of the rows.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Puts the rows from `first` on in the order of `ranks`, one for each of them.
+    pub fn order(&mut self, first: usize, ranks: &[u32]) {
+        let mut order: Vec<(u32, u32)> = ranks.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let rows: Vec<RowAt> = order.iter().map(|(_, i)| self.rows[first + *i as usize]).collect();
+        self.rows[first..].copy_from_slice(&rows);
+    }
+
     /// The certificate takes the last row in another form: without what names the engine or the source.
     pub fn certify(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let certified = self.append(write);

@@ -14,12 +14,16 @@
 //! (the batcher re-merges all that waits). What is not linear, distinct counts, best keys and the biggest sale, leaves as
 //! step functions of the event tick, about one update a tick, which differential counts and corrects.
 //!
-//! The difficult state is in plain structs without timely in them: [`arena`], [`due`], [`best`], [`orders`], [`minutes`].
+//! The difficult state is in plain structs without timely in them: [`arena`], [`due`], [`maxima`], [`best`], [`orders`], [`minutes`].
 
 pub mod tally;
 pub mod delta;
+pub mod told;
 pub mod fold;
 pub mod combine;
+pub mod touched;
+pub mod names;
+pub mod maxima;
 pub mod due;
 pub mod arena;
 pub mod best;

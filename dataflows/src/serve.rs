@@ -7,14 +7,13 @@
 use crate::edge::{Batch, Table};
 use crate::feature::{CategorySums, SellerSums, category, seller};
 use crate::group::{CategoryGroup, SellerGroup};
-use crate::pane::class::Names;
+use crate::pane::names::Names;
 use crate::plan::{Plan, ceil};
 use crate::row::{CategoryColumns, CategoryRow, SellerColumns, SellerRow, json};
 use crate::site::Site;
 use crate::time::Bi;
 use differential_dataflow::difference::{IsZero, Semigroup};
 use differential_dataflow::{ExchangeData, VecCollection};
-use hashbrown::HashMap;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -79,8 +78,11 @@ struct Step<R, C> {
     next: u32,
 }
 
-/// The steps at one end, by key.
-type Steps<R> = HashMap<u32, Step<R, <R as Served>::Columns>>;
+/// The steps of one end, in the order of the ids.
+struct End<R: Served> {
+    end: u32,
+    steps: Vec<(u32, Step<R, R::Columns>)>,
+}
 
 /// The steps of the last ends. Plain state.
 struct Rows<R: Served> {
@@ -88,56 +90,79 @@ struct Rows<R: Served> {
     names: Rc<RefCell<Names>>,
     reach: u32,
     updates: BTreeMap<u32, Vec<(u32, u32, R, isize)>>,
-    ends: VecDeque<(u32, Steps<R>)>,
+    ends: VecDeque<End<R>>,
     sum: Vec<(R, isize)>,
+    /// By row of the end at hand: the rank of its key's name.
+    ranks: Vec<u32>,
+    /// Bytes of the last batch.
+    bytes: usize,
 }
 
 impl<R: Served> Rows<R> {
     fn close(&mut self, s: u32, last: u32) -> Batch {
         let mut updates = self.updates.remove(&s).unwrap_or_default();
         updates.sort_unstable_by_key(|u| (u.1, u.0));
-        while self.ends.pop_front_if(|x| x.0 + self.reach < s).is_some() {}
+        while self.ends.pop_front_if(|x| x.end + self.reach < s).is_some() {}
+        self.names.borrow_mut().sort();
         let mut batch = Batch::new(s, R::TABLE);
-        let names = self.names.borrow();
+        batch.reserve(self.bytes + self.bytes / 8);
         let mut i = 0;
         for of_end in updates.chunk_by(|a, b| a.1 == b.1) {
             let end = of_end[0].1;
             if end > last {
                 continue;
             }
-            while self.ends.get(i).is_some_and(|x| x.0 < end) {
+            while self.ends.get(i).is_some_and(|x| x.end < end) {
                 i += 1;
             }
-            if self.ends.get(i).is_none_or(|x| x.0 != end) {
-                self.ends.insert(i, (end, HashMap::new()));
+            if self.ends.get(i).is_none_or(|x| x.end != end) {
+                self.ends.insert(i, End { end, steps: Vec::with_capacity(of_end.len()) });
             }
-            let steps = &mut self.ends[i].1;
-            let as_of = self.plan.millis(end);
-            for of_key in of_end.chunk_by(|a, b| a.0 == b.0) {
-                let id = of_key[0].0;
-                let zero = R::default();
-                let step = steps.entry(id).or_insert(Step { to: zero, from: zero, said: None, next: 0 });
-                self.sum.clear();
-                self.sum.extend([(step.to, 1), (step.from, -1)]);
-                for (_, _, v, d) in of_key {
-                    match self.sum.iter_mut().find(|x| x.0 == *v) {
-                        Some(x) => x.1 += d,
-                        None => self.sum.push((*v, *d)),
-                    }
+            self.step(i, of_end, &mut batch);
+        }
+        self.bytes = batch.bytes();
+        batch
+    }
+
+    /// Moves the steps of an end, and writes the rows that differ from what was said.
+    fn step(&mut self, i: usize, updates: &[(u32, u32, R, isize)], batch: &mut Batch) {
+        let names = self.names.borrow();
+        let End { end, steps } = &mut self.ends[i];
+        let as_of = self.plan.millis(*end);
+        let (known, first) = (steps.len(), batch.rows.len());
+        self.ranks.clear();
+        for of_key in updates.chunk_by(|a, b| a.0 == b.0) {
+            let id = of_key[0].0;
+            let zero = R::default();
+            let at = steps[..known].binary_search_by_key(&id, |x| x.0).unwrap_or_else(|_| {
+                steps.push((id, Step { to: zero, from: zero, said: None, next: 0 }));
+                steps.len() - 1
+            });
+            let step = &mut steps[at].1;
+            self.sum.clear();
+            self.sum.extend([(step.to, 1), (step.from, -1)]);
+            for (_, _, v, d) in of_key {
+                match self.sum.iter_mut().find(|x| x.0 == *v) {
+                    Some(x) => x.1 += d,
+                    None => self.sum.push((*v, *d)),
                 }
-                let find = |sign: isize| self.sum.iter().find(|x| x.1 == sign && !x.0.is_zero()).map_or(zero, |x| x.0);
-                (step.to, step.from) = (find(1), find(-1));
-                let truth = (step.to != step.from).then(|| step.to.columns(&self.plan, as_of));
-                if truth != step.said {
-                    let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
-                    let name = &names.names[id as usize];
-                    batch.row((end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
-                    step.said = truth;
-                    step.next += 1;
-                }
+            }
+            let find = |sign: isize| self.sum.iter().find(|x| x.1 == sign && !x.0.is_zero()).map_or(zero, |x| x.0);
+            (step.to, step.from) = (find(1), find(-1));
+            let truth = (step.to != step.from).then(|| step.to.columns(&self.plan, as_of));
+            if truth != step.said {
+                let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
+                let name = &names.names[id as usize];
+                batch.row((*end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
+                self.ranks.push(names.rank(id));
+                step.said = truth;
+                step.next += 1;
             }
         }
-        batch
+        // Written in the order of the ids, which walks all of this forwards; rows leave in the order of the names.
+        batch.order(first, &self.ranks);
+        // What is new was added at the end, in order: two runs, which a stable sort merges.
+        steps.sort_by_key(|x| x.0);
     }
 }
 
@@ -153,8 +178,8 @@ pub fn serve<'s, R: Served>(
     sums.inner.unary_frontier::<CapacityContainerBuilder<Vec<Batch>>, _, _, _>(Pipeline, "Serve", move |cap, _| {
         let mut cap = Some(cap);
         let reach = ceil(plan.features.lateness, slide);
-        let (updates, ends, sum) = (BTreeMap::new(), VecDeque::new(), vec![]);
-        let mut rows = Rows { plan, names, reach, updates, ends, sum };
+        let (updates, ends) = (BTreeMap::new(), VecDeque::new());
+        let mut rows = Rows { plan, names, reach, updates, ends, sum: vec![], ranks: vec![], bytes: 0 };
         move |(input, frontier), output| {
             input.for_each(|_, data| {
                 for ((id, r), t, d) in data.drain(..) {
@@ -165,7 +190,7 @@ pub fn serve<'s, R: Served>(
                 cap = None;
                 return;
             };
-            let last = site.context.ending.borrow().map_or(u32::MAX, |x| ceil(x.last, slide));
+            let last = site.context.ending.borrow().map_or(u32::MAX, |x| ceil(x.last.max(x.whole), slide));
             while let Some(s) = rows.updates.keys().next().copied().filter(|s| *s < open) {
                 let batch = rows.close(s, last);
                 if !batch.rows.is_empty() {

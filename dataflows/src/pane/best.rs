@@ -1,10 +1,11 @@
 //! The key with the most sales in a window, of the keys that this worker owns, as a step function of the window end.
 //!
-//! A tournament tree over the counts of the newest window answers for it; a change climbs only as far as it matters. The
-//! bests of the last ends are remembered, so that a late row looks only at its own key, unless it takes sales from the best
-//! key itself: then the counts of that end are rolled back from the newest.
+//! The counts of the newest window and their [`Maxima`] answer for it. The bests of the last ends are remembered, so that a
+//! late row looks only at its own key, unless it takes sales from the best key itself: then the counts of that end are
+//! rolled back from the newest.
 
 use super::arena::Arena;
+use super::maxima::Maxima;
 use super::tally::Tally;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -72,11 +73,8 @@ struct Past {
 pub struct Best {
     size: u32,
     slide: u32,
-    /// Sales in the window that closed last, by id.
-    counts: Vec<i64>,
-    leaves: usize,
-    tree: Vec<Node>,
-    touched: Vec<u32>,
+    /// Sales in the window that closed last.
+    counts: Maxima,
     late: Vec<Late>,
     /// Of sales taken back in the pane at hand.
     taken: i64,
@@ -90,13 +88,12 @@ impl Best {
     pub fn new(size: u32, slide: u32, reach: u32) -> Best {
         let keep = (reach / slide) as usize + 2;
         let past = VecDeque::from(vec![Past::default(); keep]);
-        let (counts, tree, touched, late) = (vec![], vec![], vec![], vec![]);
-        Best { size, slide, counts, leaves: 0, tree, touched, late, taken: 0, past, keep }
+        Best { size, slide, counts: Maxima::default(), late: vec![], taken: 0, past, keep }
     }
 
     /// Bytes reserved.
     pub fn bytes(&self) -> usize {
-        (self.counts.capacity() + self.tree.capacity()) * 8
+        self.counts.bytes()
     }
 
     /// Nothing changed at `ends` window ends in a row.
@@ -122,15 +119,8 @@ impl Best {
     /// A row of the pane `pane` is added at end `s`; it counts in the ends from `from` on.
     #[inline]
     pub fn add(&mut self, id: u32, pane: u32, sales: i64, s: u32, from: u32) {
-        let i = id as usize;
-        if self.counts.len() <= i {
-            self.counts.resize(i + 1, 0);
-        }
         // What leaves at s itself is taken away again in `close`.
-        if pane + self.size >= s {
-            self.counts[i] += sales;
-            self.touched.push(id);
-        }
+        self.counts.add(id, if pane + self.size >= s { sales } else { 0 });
         if pane == s {
             self.taken += (-sales).max(0);
         } else {
@@ -147,17 +137,16 @@ impl Best {
     pub fn close<V: Tally>(&mut self, s: u32, arena: &Arena<V>, names: &[Box<str>], mut give: impl FnMut(u32, Candidate, isize)) {
         let mut slack = 0;
         if s > self.size {
-            let (counts, touched) = (&mut self.counts, &mut self.touched);
+            let counts = &mut self.counts;
             arena.pane(s - self.size, |e| {
                 let n = e.tally.sales();
-                counts[e.id as usize] -= n;
+                counts.add(e.id, -n);
                 slack = slack.max(n);
-                touched.push(e.id);
             });
         }
         slack += std::mem::take(&mut self.taken);
-        self.climb(names);
-        let newest = self.tree.get(1).copied().unwrap_or(0);
+        let top = self.counts.greatest();
+        let newest = self.counts.holders().map(|id| node(id, top)).fold(0, |a, b| better(a, b, names));
         let from = self.late.iter().filter_map(|x| x.changes(self.size)).min().unwrap_or(s).min(s);
         let old = |past: &VecDeque<Past>, i: Option<usize>| i.and_then(|i| past.get(i)).map_or(0, |p| p.best);
         let mut was = old(&self.past, self.index(from, s).and_then(|i| i.checked_sub(1)));
@@ -201,37 +190,6 @@ impl Best {
         self.late.clear();
     }
 
-    fn climb(&mut self, names: &[Box<str>]) {
-        if self.counts.len() > self.leaves {
-            self.leaves = self.counts.len().next_power_of_two();
-            self.tree = vec![0; 2 * self.leaves];
-            for (i, c) in self.counts.iter().enumerate() {
-                self.tree[self.leaves + i] = node(i as u32, *c);
-            }
-            for i in (1..self.leaves).rev() {
-                self.tree[i] = better(self.tree[2 * i], self.tree[2 * i + 1], names);
-            }
-            self.touched.clear();
-            return;
-        }
-        for id in self.touched.drain(..) {
-            let mut i = self.leaves + id as usize;
-            let leaf = node(id, self.counts[id as usize]);
-            if self.tree[i] == leaf {
-                continue;
-            }
-            self.tree[i] = leaf;
-            while i > 1 {
-                let winner = better(self.tree[i], self.tree[i ^ 1], names);
-                i /= 2;
-                if self.tree[i] == winner {
-                    break;
-                }
-                self.tree[i] = winner;
-            }
-        }
-    }
-
     /// The best at the end `e < s` with the late rows of end `s`. `slack` is that of `s` itself.
     fn corrected<V: Tally>(&self, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &[Box<str>]) -> Node {
         let old = self.index(e, s).and_then(|i| self.past.get(i)).map_or(0, |p| p.best);
@@ -253,7 +211,7 @@ impl Best {
                 let mine = node(id, count + sales);
                 best = if best == old { mine } else { better(best, mine, names) };
             } else if sales > 0 {
-                let most = self.counts[id as usize] + slack;
+                let most = self.counts.counts()[id as usize] + slack;
                 if split(best).is_none_or(|b| most >= b.1) {
                     best = better(best, node(id, self.count(id, e, s, arena)), names);
                 }
@@ -265,7 +223,7 @@ impl Best {
     /// Sales of a key in the window that ends at `e < s`.
     fn count<V: Tally>(&self, id: u32, e: u32, s: u32, arena: &Arena<V>) -> i64 {
         let excess = self.late.iter().filter(|x| x.id == id).map(|x| x.excess(e, self.size)).sum::<i64>();
-        let mut count = self.counts[id as usize] - excess;
+        let mut count = self.counts.counts()[id as usize] - excess;
         arena.back(id, e + 1, |x| count -= x.tally.sales());
         let mut end = e + self.slide;
         while end <= s {
@@ -279,7 +237,7 @@ impl Best {
 
     /// The best of the window that ends at `e < s`, by rolling all counts back.
     fn rolled_back<V: Tally>(&self, e: u32, s: u32, arena: &Arena<V>, names: &[Box<str>]) -> Node {
-        let mut counts = self.counts.clone();
+        let mut counts = self.counts.counts().to_vec();
         for x in &self.late {
             counts[x.id as usize] -= x.excess(e, self.size);
         }

@@ -9,16 +9,15 @@ use super::best::{Best, Candidate};
 use super::delta::Delta;
 use super::due::Due;
 use super::minutes::Minutes;
+use super::names::Names;
 use super::orders::Orders;
 use super::tally::{Count, Tally};
-use crate::dictionary::identity;
+use super::touched::Touched;
 use crate::group::{Totals, slot};
 use crate::plan::{Plan, Window, ceil};
 use crate::time::Bi;
-use differential_dataflow::difference::Abelian;
-use hashbrown::HashTable;
+use differential_dataflow::difference::{Abelian, IsZero};
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Which keys.
@@ -32,89 +31,6 @@ pub enum Kind {
     Products,
 }
 
-/// Names by this worker's ids; shared with the operators that turn ids into rows.
-#[derive(Default)]
-pub struct Names {
-    /// By id; empty when the id is free.
-    pub names: Vec<Box<str>>,
-    keys: Vec<u128>,
-    index: HashTable<u32>,
-    /// Tick at which a name was last spoken of.
-    seen: Vec<u32>,
-    free: Vec<u32>,
-    /// Ids on their way to `free`: the rows made from them must be out first.
-    leaving: VecDeque<(u32, u32)>,
-    /// Names ever given an id.
-    made: u64,
-    /// Rows up to this tick are out.
-    pub rows_out: u32,
-    swept: u32,
-}
-
-impl Names {
-    /// `served`: rows are made from the ids, and say when they are out through `rows_out`.
-    pub fn new(served: bool) -> Names {
-        Names { rows_out: if served { 0 } else { u32::MAX }, ..Names::default() }
-    }
-
-    /// The id of a name.
-    fn id(&mut self, name: &str, s: u32) -> u32 {
-        let key = identity(name.as_bytes());
-        let keys = &self.keys;
-        if let Some(&id) = self.index.find(key as u64, |&id| keys[id as usize] == key) {
-            self.seen[id as usize] = s;
-            return id;
-        }
-        self.made += 1;
-        let id = match self.free.pop() {
-            Some(id) => {
-                (self.names[id as usize], self.keys[id as usize], self.seen[id as usize]) = (name.into(), key, s);
-                id
-            }
-            None => {
-                self.names.push(name.into());
-                self.keys.push(key);
-                self.seen.push(s);
-                self.names.len() as u32 - 1
-            }
-        };
-        let keys = &self.keys;
-        self.index.insert_unique(key as u64, id, |&id| keys[id as usize] as u64);
-        id
-    }
-
-    /// Names held.
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    /// Whether no name is held.
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
-    }
-
-    /// Forgets what nobody has spoken of for `hold` ticks, now and then; calls `gone` for each id.
-    fn sweep(&mut self, s: u32, hold: u32, mut gone: impl FnMut(u32)) {
-        while let Some((_, id)) = self.leaving.pop_front_if(|x| x.0 <= self.rows_out) {
-            self.names[id as usize] = Box::default();
-            self.free.push(id);
-        }
-        if s < self.swept.saturating_add(hold / 2) {
-            return;
-        }
-        self.swept = s;
-        let (seen, keys) = (&self.seen, &self.keys);
-        let old: Vec<u32> = self.index.iter().copied().filter(|&id| seen[id as usize].saturating_add(hold) < s).collect();
-        for id in old {
-            if let Ok(e) = self.index.find_entry(keys[id as usize] as u64, |&other| other == id) {
-                e.remove();
-            }
-            self.leaving.push_back((s, id));
-            gone(id);
-        }
-    }
-}
-
 /// What a class says when ends close: updates for differential.
 pub struct Changes<G> {
     /// By window definition: the number of distinct keys.
@@ -123,6 +39,43 @@ pub struct Changes<G> {
     pub best: Vec<Vec<(Candidate, Bi, isize)>>,
     /// Sums by key, for the features.
     pub sums: Vec<(u32, Bi, G)>,
+    /// By id: how the sums change at the end that closes. What enters, what leaves and what becomes a whole minute are one
+    /// update, and the updates come in the order of the ids.
+    now: Vec<G>,
+    touched: Touched,
+}
+
+impl<G: Abelian + Default + IsZero> Changes<G> {
+    /// For so many window definitions.
+    pub fn new(windows: usize) -> Changes<G> {
+        let (presence, best) = (vec![vec![]; windows], (0..windows).map(|_| vec![]).collect());
+        Changes { presence, best, sums: vec![], now: vec![], touched: Touched::default() }
+    }
+
+    /// The sums of a key change from end `e` on, as learned at end `s`.
+    #[inline]
+    fn sum(&mut self, id: u32, e: u32, s: u32, by: G) {
+        if e < s {
+            return self.sums.push((id, Bi { e, s }, by));
+        }
+        let i = id as usize;
+        if self.now.len() <= i {
+            self.now.resize(i + 1, G::default());
+        }
+        self.touched.mark(id);
+        self.now[i].plus_equals(&by);
+    }
+
+    /// All changes of end `s` have been made.
+    fn settle(&mut self, s: u32) {
+        let (now, sums) = (&mut self.now, &mut self.sums);
+        self.touched.drain(|id| {
+            let by = std::mem::take(&mut now[id as usize]);
+            if !by.is_zero() {
+                sums.push((id, Bi::diagonal(s), by));
+            }
+        });
+    }
 }
 
 struct WindowState {
@@ -157,7 +110,7 @@ struct Grain<V> {
     /// The end for which rows have come; 0 for none.
     open: u32,
     rows: Vec<V>,
-    touched: Vec<u32>,
+    touched: Touched,
     /// Rows of closed panes: pane, tick of release, key, sums.
     late: Vec<(u32, u32, u32, V)>,
     windows: Vec<WindowState>,
@@ -182,29 +135,32 @@ impl<V: Tally> Grain<V> {
             closed: 0,
             open: 0,
             rows: vec![],
-            touched: vec![],
+            touched: Touched::default(),
             late: vec![],
             windows: windows.iter().map(state).collect(),
             sums,
         }
     }
 
-    /// A row learned at tick `s`; on time when its pane is not before `s`.
-    #[inline]
+    /// Rows of pane `s`, learned at tick `s`; ids lie in `0..bound`.
+    fn on_time(&mut self, s: u32, bound: usize, rows: impl Iterator<Item = (u32, V)>) {
+        self.rows.resize(bound.max(self.rows.len()), V::default());
+        for (id, tally) in rows {
+            self.open = ceil(s, self.slide);
+            self.touched.mark(id);
+            self.rows[id as usize].add(&tally);
+        }
+    }
+
+    /// A row of an earlier pane, learned at tick `s`. At this granularity it may still be on time.
     fn row(&mut self, id: u32, pane: u32, tally: &V, s: u32) {
         let (pane, end) = (ceil(pane, self.slide), ceil(s, self.slide));
-        self.open = end;
         if pane == end {
-            let i = id as usize;
-            if self.rows.len() <= i {
-                self.rows.resize(i + 1, V::default());
-            }
-            let row = &mut self.rows[i];
-            if row.is_nothing() {
-                self.touched.push(id);
-            }
-            row.add(tally);
-        } else if pane + self.keep > end {
+            self.on_time(s, id as usize + 1, std::iter::once((id, *tally)));
+            return;
+        }
+        self.open = end;
+        if pane + self.keep > end {
             self.late.push((pane, s, id, *tally));
         }
     }
@@ -229,7 +185,7 @@ impl<V: Tally> Grain<V> {
         out: &mut Changes<V::Group>,
         mut each: impl FnMut(u32, u32, &V, u32),
     ) {
-        let Grain { slide, arena, windows, sums, .. } = self;
+        let Grain { slide, arena, windows, sums, rows, .. } = self;
         for w in windows.iter_mut() {
             w.due.skip_to(s);
             if let Some(best) = &mut w.best {
@@ -238,11 +194,11 @@ impl<V: Tally> Grain<V> {
         }
         arena.grow(names.len());
         arena.open();
-        for id in self.touched.drain(..) {
-            let v = std::mem::take(&mut self.rows[id as usize]);
-            // A key that was touched twice, or came back to nothing.
+        self.touched.drain(|id| {
+            let v = std::mem::take(&mut rows[id as usize]);
+            // A key that came back to nothing.
             if v.is_nothing() {
-                continue;
+                return;
             }
             let turn = arena.add(id, s, &v, false);
             for w in windows.iter_mut() {
@@ -256,10 +212,10 @@ impl<V: Tally> Grain<V> {
                 }
             }
             if sums.is_some() {
-                out.sums.push((id, Bi::diagonal(s), v.group()));
+                out.sum(id, s, s, v.group());
                 each(id, s, &v, s);
             }
-        }
+        });
         arena.late();
         for (pane, released, id, v) in self.late.drain(..) {
             let turn = arena.add(id, pane, &v, true);
@@ -278,13 +234,13 @@ impl<V: Tally> Grain<V> {
                 let from = first_end(released, x.lateness, *slide).max(pane);
                 // What leaves at s or later leaves with its pane.
                 if from < pane + x.size {
-                    out.sums.push((id, Bi { e: from, s }, v.group()));
+                    out.sum(id, from, s, v.group());
                     if pane + x.size < s {
-                        out.sums.push((id, Bi { e: pane + x.size, s }, negated(v.group())));
+                        out.sum(id, pane + x.size, s, negated(v.group()));
                     }
                 } else if pane + x.size == s {
                     // Its pane leaves now, with it; it never counted.
-                    out.sums.push((id, Bi::diagonal(s), v.group()));
+                    out.sum(id, s, s, v.group());
                 }
                 each(id, pane, &v, from);
             }
@@ -295,7 +251,7 @@ impl<V: Tally> Grain<V> {
         {
             arena.pane(s - x.size, |e| {
                 if !e.tally.is_nothing() {
-                    out.sums.push((e.id, Bi::diagonal(s), negated(e.tally.group())));
+                    out.sum(e.id, s, s, negated(e.tally.group()));
                 }
             });
         }
@@ -326,6 +282,8 @@ pub struct Class<V> {
     names: Rc<RefCell<Names>>,
     /// By sender: its ids to ours.
     local: Vec<Vec<u32>>,
+    /// Our ids of the rows at hand.
+    ids: Vec<u32>,
     counts: Vec<Grain<Count>>,
     tallies: Option<Grain<V>>,
     orders: Option<Orders>,
@@ -359,6 +317,7 @@ impl<V: Tally> Class<V> {
             hold: super::delta::hold(plan),
             names,
             local: vec![vec![]; senders],
+            ids: vec![],
             counts: counts.collect(),
             tallies: featured.map(|s| Grain::new(s, &having(s), best, sums)),
             orders: (kind == Kind::Sellers && f.enabled && f.orders).then(|| Orders::new(f.hour, f.slide, f.minute, reach)),
@@ -369,6 +328,10 @@ impl<V: Tally> Class<V> {
 
     /// Takes the rows of tick `s`. Ticks come in order, and [`Class::close`] has been called up to `s - 1`.
     pub fn learn(&mut self, delta: &Delta<V>) {
+        // Without windows nobody asks for products, and nothing would ever close.
+        if self.counts.is_empty() && self.tallies.is_none() {
+            return;
+        }
         let names = &mut *self.names.borrow_mut();
         let local = &mut self.local[delta.from as usize];
         for (id, name) in &delta.names {
@@ -378,24 +341,28 @@ impl<V: Tally> Class<V> {
             }
             local[i] = names.id(name, delta.s);
         }
-        for (i, (id, v)) in delta.ids.iter().zip(&delta.tallies).enumerate() {
+        self.ids.clear();
+        for id in &delta.ids {
             let id = local[*id as usize];
-            names.seen[id as usize] = delta.s;
-            let pane = delta.panes.get(i).copied().unwrap_or(delta.s);
-            let count = Count(v.sales());
-            if count.0 != 0 {
-                for grain in &mut self.counts {
-                    grain.row(id, pane, &count, delta.s);
-                }
-            }
-            if let Some(grain) = &mut self.tallies {
-                grain.row(id, pane, v, delta.s);
+            names.seen(id, delta.s);
+            self.ids.push(id);
+        }
+        let rows = self.ids.iter().copied().zip(&delta.tallies);
+        let counts = rows.clone().map(|(id, v)| (id, Count(v.sales())));
+        if delta.panes.is_empty() {
+            self.counts.iter_mut().for_each(|g| g.on_time(delta.s, names.bound(), counts.clone()));
+            self.tallies.iter_mut().for_each(|g| g.on_time(delta.s, names.bound(), rows.clone().map(|(id, v)| (id, *v))));
+        } else {
+            for ((id, v), pane) in rows.zip(&delta.panes) {
+                self.counts.iter_mut().for_each(|g| g.row(id, *pane, &Count(v.sales()), delta.s));
+                self.tallies.iter_mut().for_each(|g| g.row(id, *pane, v, delta.s));
             }
         }
         if let (Some(orders), Some(grain)) = (&mut self.orders, &mut self.tallies) {
             let end = ceil(delta.s, grain.slide);
             for c in &delta.customers {
                 let (id, pane) = (local[c.id as usize], ceil(c.pane, grain.slide));
+                names.seen(id, delta.s);
                 grain.open = end;
                 if pane == end {
                     orders.add(id, c.customer, c.sales.into());
@@ -428,8 +395,8 @@ impl<V: Tally> Class<V> {
     pub fn close(&mut self, s: u32, out: &mut Changes<V::Group>) {
         let names = self.names.clone();
         let names = &mut *names.borrow_mut();
-        let mut counts =
-            Changes { presence: std::mem::take(&mut out.presence), best: std::mem::take(&mut out.best), sums: vec![] };
+        let mut counts = Changes::new(0);
+        (counts.presence, counts.best) = (std::mem::take(&mut out.presence), std::mem::take(&mut out.best));
         for grain in &mut self.counts {
             if grain.busy() == Some(s) {
                 grain.close(s, self.slot, &names.names, &mut counts, |_, _, _, _| ());
@@ -448,12 +415,13 @@ impl<V: Tally> Class<V> {
             if let Some(m) = &mut self.minutes {
                 m.close(s, |c| {
                     let (n, s0, s1, s2) = c.sums;
-                    out.sums.push((c.id, Bi { e: c.end, s }, V::minutes(n, s0, s1, s2)));
+                    out.sum(c.id, c.end, s, V::minutes(n, s0, s1, s2));
                 });
             }
             if let Some(o) = &mut self.orders {
-                o.close(s, |id, end, n| out.sums.push((id, Bi { e: end, s }, V::orders(n))));
+                o.close(s, |id, end, n| out.sum(id, end, s, V::orders(n)));
             }
+            out.settle(s);
         }
         names.sweep(s, self.hold, |id| {
             self.counts.iter_mut().for_each(|g| g.arena.forget(id));
@@ -463,7 +431,7 @@ impl<V: Tally> Class<V> {
 
     /// Keys that this worker has come to own, each time that it did.
     pub fn named(&self) -> u64 {
-        self.names.borrow().made
+        self.names.borrow().made()
     }
 
     /// Live (key, pane) entries, and the bytes reserved for them.
@@ -496,7 +464,7 @@ mod tests {
             let delta = Delta { s, names: named, ids: vec![tick % 7], tallies: vec![Count(1)], ..Delta::default() };
             class.learn(&delta);
             while let Some(end) = class.busy().filter(|e| *e <= s) {
-                let mut changes = Changes { presence: vec![vec![]], best: vec![vec![]], sums: vec![] };
+                let mut changes = Changes::new(1);
                 class.close(end, &mut changes);
             }
             most = (most.0.max(class.size().0), most.1.max(names.borrow().names.len()));

@@ -110,8 +110,8 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             }
             let unused = site.context.waiting.least();
             let mut names = site.context.names.borrow_mut();
-            let before = unused.unwrap_or(names.block + 1);
-            fold.forget(&mut names, before);
+            let waiting = unused.unwrap_or(names.block + 1);
+            fold.forget(&mut names, waiting, frontier - 1);
         }
     });
     Combined { sellers, categories, products, amounts, lumps, notes, dead }

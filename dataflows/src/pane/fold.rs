@@ -1,12 +1,13 @@
 //! On each reader: sales wait by pane until the watermark passes it, then fold into aggregates by key.
 //!
-//! A pane keeps its sales as they are and folds them when it closes, through one dense accumulator by interned id that all
-//! panes share: it stays in the cache, and memory is bounded by the sales in open panes, not by panes times keys.
+//! A pane keeps its sales as they are and folds them when it closes, straight into the messages to the owners ([`Told`]): what
+//! is at hand stays in the cache, and memory is bounded by the sales in open panes, not by panes times keys.
 //! Plain state: the operator around it is in [`super::combine`].
 
 use super::delta::{AmountDelta, Customer, Delta, Lump};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
-use crate::dictionary::{Dictionaries, Dictionary};
+use super::told::Told;
+use crate::dictionary::Dictionaries;
 use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
@@ -68,96 +69,48 @@ pub struct Closed {
     pub notes: Vec<Note>,
 }
 
-/// Sums by dense id with the list of touched ids.
-struct Dense<V> {
-    rows: Vec<V>,
-    touched: Vec<u32>,
-}
+/// For the owners of sellers, categories and products.
+type Messages = (Vec<Delta<SellerTally>>, Vec<Delta<CategoryTally>>, Vec<Delta<Count>>);
 
-impl<V: Tally> Dense<V> {
-    fn new() -> Self {
-        Dense { rows: vec![], touched: vec![] }
-    }
-
-    #[inline]
-    fn add(&mut self, id: u32, v: &V) {
-        let i = id as usize;
-        if self.rows.len() <= i {
-            self.rows.resize(i + 1, V::default());
-        }
-        let row = &mut self.rows[i];
-        if row.is_nothing() {
-            self.touched.push(id);
-        }
-        row.add(v);
-    }
-
-    /// Each touched id once; one whose sums came back to nothing is left out.
-    fn drain(&mut self, mut f: impl FnMut(u32, V)) {
-        for id in self.touched.drain(..) {
-            let v = std::mem::take(&mut self.rows[id as usize]);
-            if !v.is_nothing() {
-                f(id, v);
-            }
-        }
-    }
-}
-
-/// What this worker has told the owners of a class about its ids.
-struct Told {
-    hold: u32,
-    peers: u64,
-    /// By id: the owner, and the tick at which the id was last spoken of; `u32::MAX` when the owner does not know it.
-    ids: Vec<(u32, u32)>,
-}
-
-impl Told {
-    fn forget(&mut self, id: u32) {
-        if let Some(x) = self.ids.get_mut(id as usize) {
-            x.1 = u32::MAX;
-        }
-    }
-
-    /// The owner's message, in which `id` is explained.
-    #[inline]
-    fn to<'a, V>(&mut self, out: &'a mut [Delta<V>], id: u32, s: u32, names: &Dictionary) -> &'a mut Delta<V> {
-        let i = id as usize;
-        if self.ids.len() <= i {
-            self.ids.resize(i + 1, (0, u32::MAX));
-        }
-        let (owner, at) = &mut self.ids[i];
-        if *at == u32::MAX || s - *at > self.hold / 2 {
-            *owner = owner_of(names.key(id), self.peers);
-            out[*owner as usize].names.push((id, names.name(id).to_string()));
-        }
-        *at = s;
-        &mut out[*owner as usize]
-    }
-}
-
-/// The worker that owns a key.
-fn owner_of(key: u128, peers: u64) -> u32 {
-    ((((key >> 64) as u64 >> 32) * peers) >> 32) as u32
-}
-
-/// Logarithms of prices, remembered: prices repeat.
-struct Logs(Vec<(u32, i64)>);
+/// Logarithms of prices, remembered: prices repeat. The greatest of them is below 2^25.
+struct Logs(Vec<(u32, i32)>);
 
 impl Logs {
     #[inline]
     fn of(&mut self, price: u32) -> i64 {
         let i = (price.wrapping_mul(0x9E37_79B9) >> 20) as usize;
         if self.0[i].0 != price {
-            self.0[i] = (price, ln_fixed(price));
+            self.0[i] = (price, ln_fixed(price) as i32);
         }
-        self.0[i].1
+        self.0[i].1.into()
+    }
+}
+
+/// Which block was the newest at which tick, for the last ticks, coarsely.
+struct Recent {
+    hold: u32,
+    blocks: VecDeque<(u32, u64)>,
+}
+
+impl Recent {
+    /// At tick `s` the newest block is `block`. Returns the newest block of `hold / 2` ticks ago, or 0.
+    ///
+    /// A name that no block has used since then would have to be explained again, so that forgetting it costs nothing.
+    fn since(&mut self, s: u32, block: u64) -> u64 {
+        let hold = self.hold / 2;
+        if self.blocks.back().is_none_or(|x| s - x.0 > hold / 16) {
+            self.blocks.push_back((s, block));
+        }
+        while self.blocks.get(1).is_some_and(|x| s - x.0 > hold) {
+            self.blocks.pop_front();
+        }
+        self.blocks.front().filter(|x| s - x.0 > hold).map_or(0, |x| x.1)
     }
 }
 
 /// See the [module](self).
 pub struct Fold {
     plan: Plan,
-    me: u32,
     peers: usize,
     biggest: bool,
     /// The tick that closes next.
@@ -168,12 +121,11 @@ pub struct Fold {
     /// Late sales and what was released, by tick.
     late: BTreeMap<u32, Vec<Sale>>,
     released: BTreeMap<u32, (Note, [i64; 3])>,
-    sellers: Dense<SellerTally>,
-    categories: Dense<CategoryTally>,
-    products: Dense<Count>,
+    /// Of sellers, categories, products.
     told: [Told; 3],
     logs: Logs,
     sweep_at: usize,
+    recent: Recent,
 }
 
 impl Fold {
@@ -182,7 +134,6 @@ impl Fold {
         let hold = super::delta::hold(plan);
         Fold {
             plan: plan.clone(),
-            me: me as u32,
             peers,
             biggest: plan.windows.iter().any(|w| w.biggest),
             first: 1,
@@ -191,12 +142,10 @@ impl Fold {
             pool: vec![],
             late: BTreeMap::new(),
             released: BTreeMap::new(),
-            sellers: Dense::new(),
-            categories: Dense::new(),
-            products: Dense::new(),
-            told: std::array::from_fn(|_| Told { hold, peers: peers as u64, ids: vec![] }),
+            told: std::array::from_fn(|_| Told::new(me, peers, hold)),
             logs: Logs(vec![(0, 0); 4096]),
             sweep_at: 4096,
+            recent: Recent { hold, blocks: VecDeque::new() },
         }
     }
 
@@ -301,43 +250,32 @@ impl Fold {
         }
     }
 
-    fn blank<V: Default>(&self, s: u32) -> Vec<Delta<V>> {
-        (0..self.peers as u32).map(|to| Delta { to, from: self.me, s, ..Default::default() }).collect()
-    }
-
     fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
         let mut amounts = self.blank_amounts(s);
-        let mut customers: Vec<Customer> = vec![];
         let orders = self.plan.features.enabled && self.plan.features.orders;
+        let [to_sellers, to_categories, to_products] = &mut self.told;
+        let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
         for sale in sales {
             note.first = note.first.min(sale.at);
             let Some(x) = Signed::of(sale, &mut self.logs, &mut lump) else { continue };
-            self.sellers.add(sale.seller, &x.seller);
-            self.categories.add(sale.category, &x.category);
-            self.products.add(sale.product, &x.product);
+            to_sellers.row(&mut deltas.0, sale.seller, s, &names.sellers).add(&x.seller);
+            to_categories.row(&mut deltas.1, sale.category, s, &names.categories).add(&x.category);
+            to_products.row(&mut deltas.2, sale.product, s, &names.products).add(&x.product);
             if self.biggest {
                 let amount = sale.cents() as u32;
                 let to = &mut amounts[amount as usize % self.peers];
                 if sale.op == Op::Sale { to.plus.push(amount) } else { to.odd.push((s, amount, -1)) }
             }
             if orders && sale.customer != [0, 0] {
-                customers.push(Customer { id: sale.seller, pane: s, sales: x.product.0 as i32, customer: sale.customer });
+                let customer = Customer { id: sale.seller, pane: s, sales: x.product.0 as i32, customer: sale.customer };
+                to_sellers.to(&mut deltas.0, sale.seller, s, &names.sellers).customers.push(customer);
             }
         }
-        let Fold { sellers, categories, products, told, .. } = self;
-        let [to_sellers, to_categories, to_products] = told;
-        let mut deltas = (blank(self.peers, self.me, s), blank(self.peers, self.me, s), blank(self.peers, self.me, s));
-        sellers.drain(|id, v| row(to_sellers.to(&mut deltas.0, id, s, &names.sellers), id, None, v));
-        for c in customers {
-            to_sellers.to(&mut deltas.0, c.id, s, &names.sellers).customers.push(c);
-        }
-        categories.drain(|id, v| row(to_categories.to(&mut deltas.1, id, s, &names.categories), id, None, v));
-        products.drain(|id, v| row(to_products.to(&mut deltas.2, id, s, &names.products), id, None, v));
-        push(deltas.0, &mut out.sellers);
-        push(deltas.1, &mut out.categories);
-        push(deltas.2, &mut out.products);
+        to_sellers.send(deltas.0, &mut out.sellers);
+        to_categories.send(deltas.1, &mut out.categories);
+        to_products.send(deltas.2, &mut out.products);
         out.amounts.extend(amounts.into_iter().filter(|a| !a.plus.is_empty() || !a.odd.is_empty()));
         if lump.sums != [0; 8] {
             out.lumps.push(lump);
@@ -347,7 +285,8 @@ impl Fold {
     fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let mut amounts = self.blank_amounts(s);
         let orders = self.plan.features.enabled && self.plan.features.orders;
-        let mut deltas = (self.blank(s), self.blank(s), self.blank(s));
+        let [to_sellers, to_categories, to_products] = &mut self.told;
+        let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
         let mut lumps: BTreeMap<u32, Lump> = BTreeMap::new();
         for sale in sales {
             note.first = note.first.min(sale.at);
@@ -359,7 +298,6 @@ impl Fold {
             }
             let lump = lumps.entry(pane).or_insert(Lump { s, pane, sums: [0; 8] });
             let Some(x) = Signed::of(sale, &mut self.logs, lump) else { continue };
-            let [to_sellers, to_categories, to_products] = &mut self.told;
             let to = to_sellers.to(&mut deltas.0, sale.seller, s, &names.sellers);
             if orders && sale.customer != [0, 0] {
                 to.customers.push(Customer { id: sale.seller, pane, sales: x.product.0 as i32, customer: sale.customer });
@@ -372,9 +310,9 @@ impl Fold {
                 amounts[amount as usize % self.peers].odd.push((pane, amount, x.product.0 as i8));
             }
         }
-        push(deltas.0, &mut out.sellers);
-        push(deltas.1, &mut out.categories);
-        push(deltas.2, &mut out.products);
+        to_sellers.send(deltas.0, &mut out.sellers);
+        to_categories.send(deltas.1, &mut out.categories);
+        to_products.send(deltas.2, &mut out.products);
         out.amounts.extend(amounts.into_iter().filter(|a| !a.odd.is_empty()));
         out.lumps.extend(lumps.into_values().filter(|l| l.sums != [0; 8]));
     }
@@ -383,8 +321,10 @@ impl Fold {
         (0..self.peers as u32).map(|to| AmountDelta { to, s, plus: vec![], odd: vec![] }).collect()
     }
 
-    /// Forgets the names that no open pane and no block from `before` on uses, when many have gathered.
-    pub fn forget(&mut self, names: &mut Dictionaries, before: u64) {
+    /// Forgets, when many names have gathered, those that no open pane uses and no block of the last ticks; blocks from
+    /// `waiting` on have not come yet. Tick `s` has closed.
+    pub fn forget(&mut self, names: &mut Dictionaries, waiting: u64, s: u32) {
+        let before = self.recent.since(s, names.block).min(waiting);
         if names.sellers.len().max(names.products.len()).max(names.categories.len()) < self.sweep_at {
             return;
         }
@@ -407,19 +347,11 @@ impl Fold {
     }
 }
 
-fn blank<V: Default>(peers: usize, me: u32, s: u32) -> Vec<Delta<V>> {
-    (0..peers as u32).map(|to| Delta { to, from: me, s, ..Default::default() }).collect()
-}
-
 #[inline]
 fn row<V>(to: &mut Delta<V>, id: u32, pane: Option<u32>, v: V) {
     to.ids.push(id);
     to.panes.extend(pane);
     to.tallies.push(v);
-}
-
-fn push<V>(deltas: Vec<Delta<V>>, out: &mut Vec<Delta<V>>) {
-    out.extend(deltas.into_iter().filter(|d| !d.ids.is_empty() || !d.customers.is_empty() || !d.names.is_empty()));
 }
 
 /// A sale as what it adds to each class; a cancellation is negative. A return adds to the lump only.

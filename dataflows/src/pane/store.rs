@@ -1,8 +1,9 @@
 //! The operator around [`Class`]: aggregates by key in, differential updates out.
 
 use super::best::Candidate;
-use super::class::{Changes, Class, Kind, Names};
+use super::class::{Changes, Class, Kind};
 use super::delta::Delta;
+use super::names::Names;
 use super::tally::Tally;
 use crate::clock::context::add;
 use crate::group::Totals;
@@ -94,7 +95,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
         let mut stash: BTreeMap<u32, Vec<Delta<V>>> = BTreeMap::new();
         let mut naps = site.setup.faults.naps(kind as usize + 1, me);
         let mut made = 0;
-        let mut changes = Changes { presence: vec![vec![]; n], best: vec![vec![]; n], sums: vec![] };
+        let mut changes = Changes::new(n);
         move |frontiers| {
             naps.nap();
             input.for_each(|_, data| {
