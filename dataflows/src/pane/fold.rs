@@ -12,7 +12,6 @@ use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
 use crate::sale::{Op, Sale};
-use crate::time::Bi;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -214,9 +213,6 @@ impl Fold {
         while let Some(t) = self.busy(upto) {
             self.skip_to(t);
             let mut sales = self.near.pop_front().unwrap_or_default();
-            if let Some(mut more) = self.far.remove(&t) {
-                sales.append(&mut more);
-            }
             self.first = t + 1;
             let windows = self.plan.windows.len();
             let (mut note, gates) = self.released.remove(&t).unwrap_or_else(|| (Note::new(t, windows), [0; 3]));
@@ -339,11 +335,6 @@ impl Fold {
             d.forget(before, |id| held[id as usize], |id| told.forget(id));
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
-    }
-
-    /// The tick that closes next, as a time.
-    pub fn open(&self) -> Bi {
-        Bi::diagonal(self.first)
     }
 }
 
