@@ -23,16 +23,21 @@ fn output(command: &str, folder: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How long a run took is another matter.
-fn timeless(text: &str) -> String {
-    let line = |line: &str| match line.split_once(" records in ") {
-        Some((records, rest)) if rest.ends_with(" a second") => format!("{records} records in some time"),
-        _ => line.to_owned(),
+/// What is said now, with the lines as they are shown that need not be the same twice: how long it took, and what each worker
+/// did (a number, records, keys).
+fn settled(now: &str, shown: &str) -> String {
+    let took = |line: &&str| line.contains(" records in ") && line.ends_with(" a second");
+    let worker = |line: &&str| !line.is_empty() && line.chars().all(|c| c.is_ascii_digit() || " ,".contains(c));
+    let free = |line: &&str| took(line) || worker(line);
+    let first = |line: &str| line.split(' ').next().map(String::from);
+    let line = |line: &str| match shown.lines().filter(free).find(|old| first(old) == first(line)) {
+        Some(old) if free(&line) => format!("{old}\n"),
+        _ => format!("{line}\n"),
     };
-    text.lines().map(|l| line(l) + "\n").collect()
+    now.lines().map(line).collect()
 }
 
-/// The README with every output as the program gives it; outputs that differ only in how long it took stay as they are.
+/// The README with every output as the program gives it.
 fn told_again(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut told = String::new();
@@ -44,8 +49,7 @@ fn told_again(text: &str) -> String {
         let block = format!("\n{block}");
         for part in block.trim_end().split("\n$ ").skip(1) {
             let (command, shown) = part.split_once('\n').unwrap_or((part, ""));
-            let (now, shown) = (output(command, folder.path()), format!("{}\n", shown.trim_end()));
-            let now = if timeless(&now) == timeless(&shown) { shown } else { now };
+            let now = settled(&output(command, folder.path()), shown);
             told.push_str(&format!("$ {command}\n{now}"));
         }
         told.push_str("```\n");
