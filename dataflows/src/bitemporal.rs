@@ -24,11 +24,11 @@ pub use greatest::greatest;
 
 use crate::time::Bi;
 use differential_dataflow::ExchangeData;
+use differential_dataflow::VecCollection;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::{KeyBatcher, KeySpine};
-use differential_dataflow::VecCollection;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 
 /// An arrangement by key whose difference carries the aggregate.
