@@ -15,6 +15,7 @@
 //! before tick 66 is complete, and corrections are computed from a history that is not yet there.
 
 mod align;
+mod sorter;
 mod count;
 mod greatest;
 
@@ -23,11 +24,12 @@ pub use count::count;
 pub use greatest::greatest;
 
 use crate::time::Bi;
+use sorter::Sorter;
 use differential_dataflow::ExchangeData;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
-use differential_dataflow::trace::implementations::{KeyBatcher, KeySpine};
+use differential_dataflow::trace::implementations::KeySpine;
 use differential_dataflow::{AsCollection, VecCollection};
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 
@@ -39,7 +41,7 @@ pub fn arrange_here<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
     c: VecCollection<'s, Bi, (K, ()), R>,
     name: &str,
 ) -> Keyed<'s, K, R> {
-    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(c.inner, Pipeline, name, KeyBatcher::new)
+    arrange_core::<_, _, Sorter<K, R>, KeySpine<K, Bi, R>>(c.inner, Pipeline, name, |_, _| Sorter::default())
 }
 
 /// Arranges on worker 0, for what is few and global.
@@ -48,7 +50,7 @@ pub fn arrange_first<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
     name: &str,
 ) -> Keyed<'s, K, R> {
     let first = Exchange::new(|_: &((K, ()), Bi, R)| 0);
-    arrange_core::<_, _, KeyBatcher<K, Bi, R>, KeySpine<K, Bi, R>>(c.inner, first, name, KeyBatcher::new)
+    arrange_core::<_, _, Sorter<K, R>, KeySpine<K, Bi, R>>(c.inner, first, name, |_, _| Sorter::default())
 }
 
 /// Updates as a collection.

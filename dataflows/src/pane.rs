@@ -22,6 +22,7 @@ pub mod told;
 pub mod fold;
 pub mod combine;
 pub mod touched;
+pub mod texts;
 pub mod names;
 pub mod maxima;
 pub mod due;

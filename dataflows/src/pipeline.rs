@@ -48,7 +48,7 @@ pub fn build<'s>(scope: Scope<'s, Bi>, context: &Context, setup: &Arc<Setup>, re
     let bests = sellers.best.into_iter().zip(categories.best);
     for (i, ((w, ((s, c), p)), (best_seller, best_category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
         let (i, back) = (i as u8, reach(w.lateness, w.slide));
-        let sums = totals(combined.lumps.clone(), w).concat(s).concat(c).concat(p);
+        let sums = totals(combined.lumps.clone(), w).concatenate([s, c, p]);
         let sums = count(arrange_first(align(sums, back), "ArrangeTotals"), "CountTotals");
         changes.push(sums.inner.map(move |(((), v), t, d)| ((i, Change::Totals(Box::new(v))), t, d)));
         let seller = greatest(arrange_first(align(best_seller, back), "ArrangeSellers"), "BestSeller");

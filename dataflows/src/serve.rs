@@ -152,7 +152,7 @@ impl<R: Served> Rows<R> {
             let truth = (step.to != step.from).then(|| step.to.columns(&self.plan, as_of));
             if truth != step.said {
                 let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
-                let name = &names.names[id as usize];
+                let name = names.names.get(id);
                 batch.row((*end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
                 self.ranks.push(names.rank(id));
                 step.said = truth;

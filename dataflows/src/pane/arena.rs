@@ -122,13 +122,36 @@ impl<V: Tally> Arena<V> {
         (k.pane > 0 && self.at(k.newest).is_some()).then_some(k.newest)
     }
 
-    /// Begins to learn at tick `s`: rows of pane `s` come first, late ones after [`Arena::late`].
+    /// Begins to learn a tick: its rows that are on time come first, by [`Arena::put`], late ones after [`Arena::settle`].
     pub fn open(&mut self) {
         self.opened = (self.next(), self.next());
     }
 
-    /// From here on rows are late.
-    pub fn late(&mut self) {
+    /// Adds to a pane that is newer than all settled ones, the same for all keys.
+    #[inline]
+    pub fn put(&mut self, id: u32, pane: u32, tally: &V) {
+        let seq = self.next();
+        let key = &mut self.keys[id as usize];
+        if key.pane == pane {
+            self.entries[key.newest.wrapping_sub(self.base) as usize].tally.add(tally);
+            return;
+        }
+        let before = if key.pane > 0 { key.newest } else { self.base.wrapping_sub(1) };
+        (key.newest, key.pane) = (seq, pane);
+        self.entries.push_back(Entry { id, pane, before, tally: *tally });
+    }
+
+    /// What was put is complete, and from here on rows are late. Gives the entries that came to something; the pane of a key
+    /// with sales begins to have some.
+    pub fn settle(&mut self, mut f: impl FnMut(&Entry<V>, Option<Turn>)) {
+        let start = self.opened.0.wrapping_sub(self.base) as usize;
+        for e in self.entries.range(start..).filter(|e| !e.tally.is_nothing()) {
+            let turn = (e.tally.sales() > 0).then(|| {
+                let before = std::mem::replace(&mut self.keys[e.id as usize].live, e.pane);
+                Turn { before, after: 0, sign: 1 }
+            });
+            f(e, turn);
+        }
         self.opened.1 = self.next();
     }
 
@@ -140,31 +163,8 @@ impl<V: Tally> Arena<V> {
         }
     }
 
-    /// Adds to the pane of a key. Says when the pane began or ceased to have sales.
-    #[inline]
-    pub fn add(&mut self, id: u32, pane: u32, tally: &V, late: bool) -> Option<Turn> {
-        let key = self.keys[id as usize];
-        if key.pane < pane {
-            let seq = self.next();
-            let before = if key.pane > 0 { key.newest } else { self.base.wrapping_sub(1) };
-            self.entries.push_back(Entry { id, pane, before, tally: *tally });
-            if late {
-                self.late.entry(pane).or_default().push(seq);
-            }
-            let k = &mut self.keys[id as usize];
-            (k.newest, k.pane) = (seq, pane);
-            if tally.sales() > 0 {
-                let before = k.live;
-                k.live = pane;
-                return Some(Turn { before, after: 0, sign: 1 });
-            }
-            return None;
-        }
-        self.add_inside(id, pane, tally, late)
-    }
-
-    #[inline(never)]
-    fn add_inside(&mut self, id: u32, pane: u32, tally: &V, late: bool) -> Option<Turn> {
+    /// Adds to the pane of a key that has been settled. Says when the pane began or ceased to have sales.
+    pub fn add_late(&mut self, id: u32, pane: u32, tally: &V) -> Option<Turn> {
         let (mut cursor, mut newer, mut after) = (self.newest(id), None, 0);
         while let Some(e) = cursor.and_then(|q| self.at(q)).filter(|e| e.pane > pane) {
             if e.tally.sales() > 0 {
@@ -185,9 +185,7 @@ impl<V: Tally> Arena<V> {
             let seq = self.next();
             let before = cursor.unwrap_or(self.base.wrapping_sub(1));
             self.entries.push_back(Entry { id, pane, before, tally: *tally });
-            if late {
-                self.late.entry(pane).or_default().push(seq);
-            }
+            self.late.entry(pane).or_default().push(seq);
             match newer {
                 Some(q) => self.entries[q.wrapping_sub(self.base) as usize].before = seq,
                 None => (self.keys[id as usize].newest, self.keys[id as usize].pane) = (seq, pane),

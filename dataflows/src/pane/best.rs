@@ -7,6 +7,7 @@
 use super::arena::Arena;
 use super::maxima::Maxima;
 use super::tally::Tally;
+use super::texts::Texts;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -34,11 +35,11 @@ fn split(n: Node) -> Option<(u32, i64)> {
 }
 
 #[inline]
-fn better(a: Node, b: Node, names: &[Box<str>]) -> Node {
+fn better(a: Node, b: Node, names: &Texts) -> Node {
     if (a ^ b) >> 32 != 0 || a == 0 || b == 0 {
         return a.max(b);
     }
-    let name = |n: Node| &names[(n as u32 - 1) as usize];
+    let name = |n: Node| names.get(n as u32 - 1);
     if name(a) <= name(b) { a } else { b }
 }
 
@@ -134,7 +135,9 @@ impl Best {
     }
 
     /// Closes end `s`: gives (end, candidate, difference) for what changes.
-    pub fn close<V: Tally>(&mut self, s: u32, arena: &Arena<V>, names: &[Box<str>], mut give: impl FnMut(u32, Candidate, isize)) {
+    pub fn close<V: Tally>(&mut self, s: u32, arena: &Arena<V>, names: &Texts, mut give: impl FnMut(u32, Candidate, isize)) {
+        // A key whose row came to nothing is in the arena, but was never added here.
+        self.counts.grow(names.len());
         let mut slack = 0;
         if s > self.size {
             let counts = &mut self.counts;
@@ -173,7 +176,7 @@ impl Best {
                 }
                 for (n, d) in four {
                     if let (Some((id, sales)), true) = (split(n), d != 0) {
-                        give(e, Candidate { sales, name: Reverse(names[id as usize].to_string()) }, d);
+                        give(e, Candidate { sales, name: Reverse(names.get(id).to_string()) }, d);
                     }
                 }
             }
@@ -191,7 +194,7 @@ impl Best {
     }
 
     /// The best at the end `e < s`, which was `old` before the late rows of end `s`. `slack` is that of `s` itself.
-    fn corrected<V: Tally>(&self, old: Node, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &[Box<str>]) -> Node {
+    fn corrected<V: Tally>(&self, old: Node, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &Texts) -> Node {
         let counts = |x: &&Late| x.from <= e && x.pane + self.size > e;
         let mut rows: Vec<(u32, i64)> = self.late.iter().filter(counts).map(|x| (x.id, x.sales)).collect();
         if rows.is_empty() {
@@ -235,7 +238,7 @@ impl Best {
     }
 
     /// The best of the window that ends at `e < s`, by rolling all counts back.
-    fn rolled_back<V: Tally>(&self, e: u32, s: u32, arena: &Arena<V>, names: &[Box<str>]) -> Node {
+    fn rolled_back<V: Tally>(&self, e: u32, s: u32, arena: &Arena<V>, names: &Texts) -> Node {
         let mut counts = self.counts.counts().to_vec();
         for x in &self.late {
             counts[x.id as usize] -= x.excess(e, self.size);

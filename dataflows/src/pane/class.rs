@@ -12,6 +12,7 @@ use super::minutes::Minutes;
 use super::names::Names;
 use super::orders::Orders;
 use super::tally::{Count, Tally};
+use super::texts::Texts;
 use super::touched::Touched;
 use crate::group::{Totals, slot};
 use crate::plan::{Plan, Window, ceil};
@@ -109,8 +110,6 @@ struct Grain<V> {
     closed: u32,
     /// The end for which rows have come; 0 for none.
     open: u32,
-    rows: Vec<V>,
-    touched: Touched,
     /// Rows of closed panes: pane, tick of release, key, sums.
     late: Vec<(u32, u32, u32, V)>,
     windows: Vec<WindowState>,
@@ -134,21 +133,28 @@ impl<V: Tally> Grain<V> {
             arena: Arena::default(),
             closed: 0,
             open: 0,
-            rows: vec![],
-            touched: Touched::default(),
             late: vec![],
             windows: windows.iter().map(state).collect(),
             sums,
         }
     }
 
+    /// Rows come for the end `end`: the next one that closes, since all ends before it at which anything happens have closed.
+    fn begin(&mut self, end: u32) {
+        if self.open == 0 {
+            self.arena.open();
+        }
+        debug_assert!(self.open == 0 || self.open == end, "ticks come in order");
+        self.open = end;
+    }
+
     /// Rows of pane `s`, learned at tick `s`; ids lie in `0..bound`.
     fn on_time(&mut self, s: u32, bound: usize, rows: impl Iterator<Item = (u32, V)>) {
-        self.rows.resize(bound.max(self.rows.len()), V::default());
+        let end = ceil(s, self.slide);
+        self.begin(end);
+        self.arena.grow(bound);
         for (id, tally) in rows {
-            self.open = ceil(s, self.slide);
-            self.touched.mark(id);
-            self.rows[id as usize].add(&tally);
+            self.arena.put(id, end, &tally);
         }
     }
 
@@ -156,10 +162,9 @@ impl<V: Tally> Grain<V> {
     fn row(&mut self, id: u32, pane: u32, tally: &V, s: u32) {
         let (pane, end) = (ceil(pane, self.slide), ceil(s, self.slide));
         if pane == end {
-            self.on_time(s, id as usize + 1, std::iter::once((id, *tally)));
-            return;
+            return self.on_time(s, id as usize + 1, std::iter::once((id, *tally)));
         }
-        self.open = end;
+        self.begin(end);
         if pane + self.keep > end {
             self.late.push((pane, s, id, *tally));
         }
@@ -181,11 +186,12 @@ impl<V: Tally> Grain<V> {
         &mut self,
         s: u32,
         slot: usize,
-        names: &[Box<str>],
+        names: &Texts,
         out: &mut Changes<V::Group>,
         mut each: impl FnMut(u32, u32, &V, u32),
     ) {
-        let Grain { slide, arena, windows, sums, rows, .. } = self;
+        debug_assert!(self.open == 0 || self.open == s, "no end was skipped");
+        let Grain { slide, arena, windows, sums, .. } = self;
         for w in windows.iter_mut() {
             w.due.skip_to(s);
             if let Some(best) = &mut w.best {
@@ -193,32 +199,28 @@ impl<V: Tally> Grain<V> {
             }
         }
         arena.grow(names.len());
-        arena.open();
-        self.touched.drain(|id| {
-            let v = std::mem::take(&mut rows[id as usize]);
-            // A key that came back to nothing.
-            if v.is_nothing() {
-                return;
-            }
-            let turn = arena.add(id, s, &v, false);
+        if self.open == 0 {
+            arena.open();
+        }
+        arena.settle(|e, turn| {
             for w in windows.iter_mut() {
-                if let Some((lo, hi)) = turn.and_then(|t| t.ends(s, w.size, 0)) {
-                    let sign = turn.map_or(0, |t| t.sign);
-                    w.due.put(lo, &[sign]);
-                    w.due.put(hi, &[-sign]);
+                if let Some(turn) = turn
+                    && let Some((lo, hi)) = turn.ends(s, w.size, 0)
+                {
+                    w.due.put(lo, &[turn.sign]);
+                    w.due.put(hi, &[-turn.sign]);
                 }
                 if let Some(best) = &mut w.best {
-                    best.add(id, s, v.sales(), s, s);
+                    best.add(e.id, s, e.tally.sales(), s, s);
                 }
             }
             if sums.is_some() {
-                out.sum(id, s, s, v.group());
-                each(id, s, &v, s);
+                out.sum(e.id, s, s, e.tally.group());
+                each(e.id, s, &e.tally, s);
             }
         });
-        arena.late();
         for (pane, released, id, v) in self.late.drain(..) {
-            let turn = arena.add(id, pane, &v, true);
+            let turn = arena.add_late(id, pane, &v);
             for w in windows.iter_mut() {
                 let from = first_end(released, w.lateness, *slide).max(pane);
                 if let Some((lo, hi)) = turn.and_then(|t| t.ends(pane, w.size, from)) {
@@ -358,7 +360,7 @@ impl<V: Tally> Class<V> {
             let end = ceil(delta.s, grain.slide);
             for c in &delta.customers {
                 let (id, pane) = (local[c.id as usize], ceil(c.pane, grain.slide));
-                grain.open = end;
+                grain.begin(end);
                 if pane == end {
                     orders.add(id, c.customer, c.sales.into());
                 } else if pane + grain.keep > end {

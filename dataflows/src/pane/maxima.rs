@@ -38,9 +38,7 @@ impl Maxima {
     #[inline]
     pub fn add(&mut self, id: u32, n: i64) {
         let mut at = id as usize;
-        if self.levels[0].len() <= at {
-            self.grow(at + 1);
-        }
+        self.grow(at + 1);
         let mut old = self.levels[0][at];
         let mut new = old + n;
         self.levels[0][at] = new;
@@ -60,8 +58,16 @@ impl Maxima {
         }
     }
 
+    /// Makes room for the ids `0..ids`.
+    #[inline]
+    pub fn grow(&mut self, ids: usize) {
+        if self.levels[0].len() < ids {
+            self.lengthen(ids);
+        }
+    }
+
     #[cold]
-    fn grow(&mut self, ids: usize) {
+    fn lengthen(&mut self, ids: usize) {
         let mut n = ids;
         for level in &mut self.levels {
             level.resize(n, 0);

@@ -3,6 +3,7 @@
 //! Rows are made from ids, and leave in the order of names: so each name's place in that order is kept for whoever writes
 //! rows, and brought up to date only when new names have come.
 
+use super::texts::Texts;
 use crate::dictionary::identity;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub struct Names {
     /// By id; empty when the id is free.
-    pub names: Vec<Box<str>>,
+    pub names: Texts,
     keys: Vec<u128>,
     index: HashTable<u32>,
     /// Tick at which a name was last spoken of.
@@ -40,11 +41,12 @@ impl Names {
         }
         let id = match self.free.pop() {
             Some(id) => {
-                (self.names[id as usize], self.keys[id as usize], self.seen[id as usize]) = (name.into(), key, s);
+                self.names.set(id, name);
+                (self.keys[id as usize], self.seen[id as usize]) = (key, s);
                 id
             }
             None => {
-                self.names.push(name.into());
+                self.names.push(name);
                 self.keys.push(key);
                 self.seen.push(s);
                 self.names.len() as u32 - 1
@@ -75,7 +77,7 @@ impl Names {
         let names = &self.names;
         self.order.append(&mut self.fresh);
         // A long run that is in order and a short one that is not: a stable sort merges them.
-        self.order.sort_by(|a, b| names[*a as usize].cmp(&names[*b as usize]));
+        self.order.sort_by(|a, b| names.get(*a).cmp(names.get(*b)));
         self.ranks.resize(names.len(), 0);
         for (rank, id) in self.order.iter().enumerate() {
             self.ranks[*id as usize] = rank as u32;
@@ -102,7 +104,7 @@ impl Names {
     pub(super) fn sweep(&mut self, s: u32, hold: u32, mut gone: impl FnMut(u32)) {
         let mut left = vec![];
         while let Some((_, id)) = self.leaving.pop_front_if(|x| x.0 <= self.rows_out) {
-            self.names[id as usize] = Box::default();
+            self.names.set(id, "");
             left.push(id);
         }
         if !left.is_empty() {
@@ -135,7 +137,7 @@ mod tests {
         names.sort();
         let mut ids = ids.to_vec();
         ids.sort_by_key(|id| names.rank(*id));
-        ids.iter().map(|id| &*names.names[*id as usize]).collect()
+        ids.iter().map(|id| names.names.get(*id)).collect()
     }
 
     #[test]
