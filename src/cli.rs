@@ -28,6 +28,8 @@ use std::path::PathBuf;
 pub struct World {
     /// The environment.
     pub env: Vec<(String, String)>,
+    /// Ends the process with an exit code, for a second Ctrl-C.
+    pub exit: fn(i32) -> !,
 }
 
 /// Sales in; exact windows, features and events out.
@@ -50,10 +52,10 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Logging {
     /// Say less: errors only, no progress
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = "Logging", conflicts_with = "verbose")]
     quiet: bool,
     /// Say more: -v lifecycle, -vv details, -vvv everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = "Logging", action = ArgAction::Count)]
     verbose: u8,
 }
 

@@ -20,6 +20,7 @@ use cluster::Seat;
 use dataflows::clock::{self, Context, Counts, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
+use dataflows::fault::Faults;
 use dataflows::plan::Plan;
 use dataflows::release::{Ending, Released};
 use dataflows::schema::Schema;
@@ -30,7 +31,7 @@ use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
-/// How many blocks of each input a worker reads past what is bound.
+/// How many blocks are read past what is bound, for each worker.
 const AHEAD: u64 = 2;
 
 /// Where rows go, on worker 0 of process 0.
@@ -58,6 +59,8 @@ pub struct Job {
     pub addresses: Vec<String>,
     /// To stop the run from another thread.
     pub stop: Stop,
+    /// What goes wrong on purpose, for tests; `build` must put it into its setup.
+    pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
 }

@@ -1,11 +1,23 @@
 //! Vitrine: streams of sales in; exact windows, features and events out.
 //!
-//! The shell around the pure core of `dataflows`: all that touches the world.
+//! The shell around the pure core of `dataflows`: all that touches the world. In the order in which a run meets them:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | the commands, exactly as typed |
+//! | [`settings`] | flags, environment, file and defaults to what cannot be invalid, once |
+//! | [`source`] | files, pipes and standard input to bytes |
+//! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
+//! | [`engine`] | threads and processes around the pipeline; stops and failures |
+//! | [`sink`] | rows to files and to standard output |
+//! | [`console`] | the live view, the progress bar, the closing table |
+//! | [`telemetry`] | the log on stderr |
+//! | [`error`] | why a run ended early, and the exit code of that |
 
 pub mod cli;
 pub mod settings;
-pub mod generate;
 pub mod source;
+pub mod generate;
 pub mod engine;
 pub mod sink;
 pub mod console;

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         // A panicking worker would not stop its siblings: the process ends here.
         std::process::exit(failure.code().into());
     }));
-    let world = cli::World { env: std::env::vars_os().filter_map(text).collect() };
+    let world = cli::World { env: std::env::vars_os().filter_map(text).collect(), exit: std::process::exit };
     match cli::main(std::env::args_os(), &world) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -385,3 +385,46 @@ fn a_demo_piped_into_head_ends_in_peace() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
 }
+
+/// Sends SIGINT, as Ctrl-C does.
+fn interrupt(child: &std::process::Child) {
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn ctrl_c_ends_a_demo_with_its_closing_table() {
+    use std::io::{BufRead, BufReader, Read};
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vitrine"));
+    let mut child =
+        command.args(["demo", "--duration", "1h", "--speed", "300"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    interrupt(&child);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(rest.contains("certificate  "), "{rest}");
+}
+
+#[test]
+fn ctrl_c_ends_a_replay_that_waits_for_its_input() {
+    use std::process::Stdio;
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vitrine"));
+    let child = command.current_dir(dir.path()).args(["replay", "-", "--out", "results", "-v"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    // The log says so only after Ctrl-C is listened for.
+    while !line.contains("run begins") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut err, &mut line).unwrap() > 0, "the run has begun");
+    }
+    interrupt(&child);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut err, &mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let expected = "error: stopped before the end of the input; the rows so far stay in results as *.partial\n";
+    assert!(rest.ends_with(expected), "{rest}");
+    assert!(names(&dir.path().join("results")).iter().all(|name| name.ends_with(".partial")));
+}

@@ -34,6 +34,7 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         workers,
         process: 0,
         addresses: vec![],
+        faults: Default::default(),
         stop: Stop::default(),
         progress: Arc::default(),
     }

@@ -152,3 +152,12 @@ fn golden_rows_of_the_oracle() {
     };
     check(&tables(&params(), &[Input::of("golden.ndjson", input().lines().map(record))]));
 }
+
+/// And so does the engine.
+#[test]
+fn golden_rows_of_the_engine() {
+    for workers in crate::oracle::harness::WORKERS {
+        let inputs = [("golden.ndjson".into(), input().as_bytes().to_vec())];
+        check(&crate::oracle::engine::run(&params(), &inputs, workers).expect("it runs"));
+    }
+}

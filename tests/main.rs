@@ -5,5 +5,8 @@
 mod clock;
 mod settings;
 mod oracle;
-mod cli;
 mod golden;
+mod invariance;
+mod cli;
+mod readme;
+mod tidy;

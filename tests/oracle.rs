@@ -27,6 +27,7 @@ pub mod scenario;
 pub mod harness;
 pub mod engine;
 mod against;
+mod regressions;
 pub mod by_hand;
 mod properties;
 

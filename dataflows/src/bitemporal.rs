@@ -24,13 +24,13 @@ pub use count::count;
 pub use greatest::greatest;
 
 use crate::time::Bi;
-use sorter::Sorter;
 use differential_dataflow::ExchangeData;
+use differential_dataflow::VecCollection;
 use differential_dataflow::difference::Semigroup;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::KeySpine;
-use differential_dataflow::{AsCollection, VecCollection};
+use sorter::Sorter;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 
 /// An arrangement by key whose difference carries the aggregate.
@@ -51,11 +51,4 @@ pub fn arrange_first<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
 ) -> Keyed<'s, K, R> {
     let first = Exchange::new(|_: &((K, ()), Bi, R)| 0);
     arrange_core::<_, _, Sorter<K, R>, KeySpine<K, Bi, R>>(c.inner, first, name, |_, _| Sorter::default())
-}
-
-/// Updates as a collection.
-pub fn collect<'s, D: Clone + 'static, R: Clone + 'static>(
-    stream: timely::dataflow::Stream<'s, Bi, Vec<(D, Bi, R)>>,
-) -> VecCollection<'s, Bi, D, R> {
-    stream.as_collection()
 }

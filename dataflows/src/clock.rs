@@ -55,7 +55,7 @@ pub struct Settings {
     pub policy: Policy,
     /// Length of a block.
     pub epoch_bytes: u64,
-    /// How many blocks of each input a worker may read past what is bound; at least 1.
+    /// How many blocks are read past what is bound, times the number of workers; besides one of each input.
     pub ahead: u64,
     /// The character between the fields of a CSV record.
     pub delimiter: u8,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Splitting and judging are apart: whatever the format and whatever the fields are called, a record becomes one row of slots
-//! ([`record`]), and one set of rules ([`validate`](crate::validate)) looks at it. What is the contract's own costs nothing
+//! (`record`), and one set of rules ([`validate`](crate::validate)) looks at it. What is the contract's own costs nothing
 //! extra: its names lead straight to their slots. Nothing is allocated for a valid sale; a block is decoded in one pass, and
 //! the bytes go on with the result, because a dead letter carries them untouched.
 //!
@@ -131,30 +131,6 @@ impl Decoder {
         }
         self.headers.insert(input, slots.into());
         Ok(())
-    }
-
-    /// Where the records that begin in `bytes[from..until]` end: one past the line end of the last of them. `None` when that
-    /// line end is not among the bytes: more are needed, or the input ends here. `from` is the beginning of a record.
-    pub fn end(&self, format: Format, bytes: &[u8], from: usize, until: usize) -> Option<usize> {
-        let until = until.min(bytes.len());
-        if until <= from {
-            return Some(from);
-        }
-        match format {
-            // The byte before `until` belongs to the last record, be it its line end.
-            Format::Json => memchr(b'\n', &bytes[until - 1..]).map(|k| until + k),
-            Format::Csv => {
-                let mut at = from;
-                while at < until {
-                    let extent = csv::record(bytes, at, self.schema.delimiter, |_| {});
-                    if !extent.ended {
-                        return None;
-                    }
-                    at = extent.next;
-                }
-                Some(at)
-            }
-        }
     }
 
     /// Decodes the records that begin in `bytes[from..until]`; the last may extend past `until`. `from` is the beginning of a

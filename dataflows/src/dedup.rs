@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::release::Released;
 use crate::site::Site;
 use crate::time::Bi;
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use timely::container::CapacityContainerBuilder;
@@ -52,25 +52,24 @@ struct Verdict {
 struct Memory {
     /// In ticks of the watermark.
     horizon: u32,
-    first: HashMap<(u64, u64), u32>,
+    known: HashSet<(u64, u64)>,
     order: VecDeque<(u32, (u64, u64))>,
 }
 
 impl Memory {
     fn new(plan: &Plan) -> Memory {
         let horizon = u32::try_from((plan.deduplicate + plan.tick - 1) / plan.tick).unwrap_or(u32::MAX / 2);
-        Memory { horizon, first: HashMap::new(), order: VecDeque::new() }
+        Memory { horizon, known: HashSet::new(), order: VecDeque::new() }
     }
 
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
     fn duplicate(&mut self, id: (u64, u64), w: u32) -> bool {
-        while let Some((_, old)) = self.order.pop_front_if(|x| x.0 + self.horizon < w) {
-            self.first.remove(&old);
+        while let Some((_, old)) = self.order.pop_front_if(|x| x.0.saturating_add(self.horizon) < w) {
+            self.known.remove(&old);
         }
-        if self.first.contains_key(&id) {
+        if !self.known.insert(id) {
             return true;
         }
-        self.first.insert(id, w);
         self.order.push_back((w, id));
         false
     }
@@ -115,7 +114,16 @@ fn claim<'s>(
                     for (row, ((sale, span), id)) in d.sales.iter().zip(&d.spans).zip(&d.ids).enumerate() {
                         if plan.pane(sale.at) >= least {
                             let (offset, row) = (d.base + u64::from(span.start), row as u32);
-                            session.give(Claim { epoch, input, offset, id: ((id >> 64) as u64, *id as u64), s, from: me, block, row });
+                            session.give(Claim {
+                                epoch,
+                                input,
+                                offset,
+                                id: ((id >> 64) as u64, *id as u64),
+                                s,
+                                from: me,
+                                block,
+                                row,
+                            });
                         }
                     }
                 }
@@ -128,6 +136,7 @@ fn claim<'s>(
 
 fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, Vec<Verdict>> {
     let mut memory = Memory::new(&site.context.plan);
+    let first_watermark = site.context.first_watermark.clone();
     let owner = Exchange::new(|c: &Claim| c.id.0);
     claims.unary_frontier::<CapacityContainerBuilder<Vec<Verdict>>, _, _, _>(owner, "Judge", move |cap, _| {
         let mut cap = Some(cap);
@@ -145,9 +154,11 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
             while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
                 let (s, mut claims) = tick.remove_entry();
                 claims.sort_unstable();
+                // What came before there was a watermark counts from the first one.
+                let w = (s - 1).max(first_watermark.get());
                 let mut session = output.session(&*hold);
                 for c in claims {
-                    if memory.duplicate(c.id, s - 1) {
+                    if memory.duplicate(c.id, w) {
                         session.give(Verdict { to: c.from, s, block: c.block, row: c.row });
                     }
                 }
@@ -161,44 +172,50 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
 
 fn hold<'s>(released: Stream<'s, Bi, Vec<Released>>, verdicts: Stream<'s, Bi, Vec<Verdict>>) -> Stream<'s, Bi, Vec<Released>> {
     let home = Exchange::new(|v: &Verdict| u64::from(v.to));
-    released.binary_frontier::<_, CapacityContainerBuilder<Vec<Released>>, _, _, _, _>(verdicts, Pipeline, home, "Hold", |cap, _| {
-        let mut cap = Some(cap);
-        let mut held: BTreeMap<u32, Vec<Released>> = BTreeMap::new();
-        let mut guilty: BTreeMap<u32, BTreeMap<u64, Vec<u32>>> = BTreeMap::new();
-        move |(released, frontier), (verdicts, judged), output| {
-            released.for_each(|_, data| {
-                for block in data.drain(..) {
-                    held.entry(block.before + 1).or_default().push(block);
-                }
-            });
-            verdicts.for_each(|_, data| {
-                for v in data.drain(..) {
-                    guilty.entry(v.s).or_default().entry(v.block).or_default().push(v.row);
-                }
-            });
-            let least = |f: &[Bi]| f.iter().map(|t| t.s).min();
-            let open = [least(&frontier.frontier()), least(&judged.frontier())].into_iter().flatten().min();
-            let Some((open, hold)) = open.zip(cap.as_mut()) else {
-                cap = None;
-                return;
-            };
-            while let Some(tick) = held.first_entry().filter(|e| *e.key() < open) {
-                let (s, mut blocks) = tick.remove_entry();
-                let guilty = guilty.remove(&s).unwrap_or_default();
-                for block in &mut blocks {
-                    if let Some(rows) = guilty.get(&block.block_number) {
-                        remove(block, rows);
+    released.binary_frontier::<_, CapacityContainerBuilder<Vec<Released>>, _, _, _, _>(
+        verdicts,
+        Pipeline,
+        home,
+        "Hold",
+        |cap, _| {
+            let mut cap = Some(cap);
+            let mut held: BTreeMap<u32, Vec<Released>> = BTreeMap::new();
+            let mut guilty: BTreeMap<u32, BTreeMap<u64, Vec<u32>>> = BTreeMap::new();
+            move |(released, frontier), (verdicts, judged), output| {
+                released.for_each(|_, data| {
+                    for block in data.drain(..) {
+                        held.entry(block.before + 1).or_default().push(block);
                     }
+                });
+                verdicts.for_each(|_, data| {
+                    for v in data.drain(..) {
+                        guilty.entry(v.s).or_default().entry(v.block).or_default().push(v.row);
+                    }
+                });
+                let least = |f: &[Bi]| f.iter().map(|t| t.s).min();
+                let open = [least(&frontier.frontier()), least(&judged.frontier())].into_iter().flatten().min();
+                let Some((open, hold)) = open.zip(cap.as_mut()) else {
+                    cap = None;
+                    return;
+                };
+                while let Some(tick) = held.first_entry().filter(|e| *e.key() < open) {
+                    let (s, mut blocks) = tick.remove_entry();
+                    let guilty = guilty.remove(&s).unwrap_or_default();
+                    for block in &mut blocks {
+                        if let Some(rows) = guilty.get(&block.block_number) {
+                            remove(block, rows);
+                        }
+                    }
+                    // Their own tick: what is released together is learned together.
+                    let at = hold.delayed(&Bi::diagonal(s));
+                    output.session(&at).give_iterator(blocks.into_iter());
                 }
-                // Their own tick: what is released together is learned together.
-                let at = hold.delayed(&Bi::diagonal(s));
-                output.session(&at).give_iterator(blocks.into_iter());
+                if hold.time().s < open {
+                    hold.downgrade(&Bi::diagonal(open));
+                }
             }
-            if hold.time().s < open {
-                hold.downgrade(&Bi::diagonal(open));
-            }
-        }
-    })
+        },
+    )
 }
 
 fn remove(block: &mut Released, rows: &[u32]) {

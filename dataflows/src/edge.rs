@@ -64,6 +64,9 @@ pub trait RowSink {
     /// # Errors
     /// In words for a person: what failed and what to do.
     fn tick(&mut self, rows: &TickRows) -> Result<(), String>;
+    /// All ticks have been handed over. `unrevised`: by window definition, instances that late records found too old to be
+    /// revised.
+    fn ended(&mut self, _unrevised: &[u64]) {}
 }
 
 /// Rows of one table learned at one tick, as lines, on their way to worker 0.

@@ -9,8 +9,24 @@
 //! | [`sale`] | one validated sale, flat |
 //! | [`schema`] | how foreign records map onto the contract's fields |
 //! | [`dictionary`] | names to dense ids, with forgetting |
-//! | [`decode`], [`validate`] | bytes to sales and rejects |
+//! | [`decode`] | bytes to sales and rejects |
+//! | [`validate`] | the rules that a record must keep; all that it breaks, not the first |
 //! | [`clock`] | epochs, bindings, watermark |
+//! | [`release`] | what the clock hands to the data dataflow |
+//! | [`fault`] | what goes wrong on purpose, in tests |
+//! | [`site`] | what the stages of one worker share |
+//! | [`dedup`] | the first of (`op`, `id_sale`) within a horizon, when the settings ask for it |
+//! | [`pane`] | sales to aggregates by (key, pane), and the store that says what changes |
+//! | [`group`] | the aggregates, as differences that add and negate |
+//! | [`bitemporal`] | the operators that differential lacks for pairs of ticks |
+//! | [`window`] | rows of `windows`, and the order of their events |
+//! | [`feature`] | sums to features: plain formulas |
+//! | [`serve`] | rows of the feature tables, and their revisions |
+//! | [`detect`] | which windows raise which events, and what a correction takes back |
+//! | [`cooldown`] | which detections become events that are sent |
+//! | [`row`] | rows as values, and as lines of JSON |
+//! | [`edge`] | rows in the order of the contract, the certificate, the door to the sink |
+//! | [`pipeline`] | the composition of all this: read it first |
 
 pub mod plan;
 pub mod time;
@@ -21,6 +37,7 @@ pub mod decode;
 pub mod validate;
 pub mod clock;
 pub mod release;
+pub mod fault;
 pub mod site;
 pub mod dedup;
 pub mod pane;

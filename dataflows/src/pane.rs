@@ -8,7 +8,7 @@
 //!                          amounts ──────────► amounts ───────► biggest sale
 //! ```
 //!
-//! `combine` folds the sales that a worker has read into (key, pane) aggregates in dense arrays; a pane leaves when the
+//! `combine` folds the sales that a worker has read into (key, pane) aggregates; a pane leaves when the
 //! watermark passes it, so that only aggregates are exchanged. The store, on the worker that owns the key, keeps the panes
 //! and says what changes: linear sums go to differential as they are, each retraction when it is due and never early
 //! (the batcher re-merges all that waits). What is not linear, distinct counts, best keys and the biggest sale, leaves as

@@ -35,7 +35,12 @@ use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{Scope, Stream};
 
 /// Builds the data dataflow behind the source. The probe stands behind all that leaves.
-pub fn build<'s>(scope: Scope<'s, Bi>, context: &Context, setup: &Arc<Setup>, released: Stream<'s, Bi, Vec<Released>>) -> Handle<Bi> {
+pub fn build<'s>(
+    scope: Scope<'s, Bi>,
+    context: &Context,
+    setup: &Arc<Setup>,
+    released: Stream<'s, Bi, Vec<Released>>,
+) -> Handle<Bi> {
     let site = Site { context: context.clone(), setup: setup.clone() };
     let plan = &context.plan;
     let combined = combine(deduplicate(released, &site), &site);
@@ -49,24 +54,24 @@ pub fn build<'s>(scope: Scope<'s, Bi>, context: &Context, setup: &Arc<Setup>, re
     for (i, ((w, ((s, c), p)), (best_seller, best_category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
         let (i, back) = (i as u8, reach(w.lateness, w.slide));
         let sums = totals(combined.lumps.clone(), w).concatenate([s, c, p]);
-        let sums = count(arrange_first(align(sums, back), "ArrangeTotals"), "CountTotals");
+        let sums = count(arrange_first(align(sums, back, &site), "ArrangeTotals"), "CountTotals");
         changes.push(sums.inner.map(move |(((), v), t, d)| ((i, Change::Totals(Box::new(v))), t, d)));
-        let seller = greatest(arrange_first(align(best_seller, back), "ArrangeSellers"), "BestSeller");
+        let seller = greatest(arrange_first(align(best_seller, back, &site), "ArrangeSellers"), "BestSeller");
         changes.push(seller.inner.map(move |(v, t, d)| ((i, Change::Seller(v)), t, d)));
-        let category = greatest(arrange_first(align(best_category, back), "ArrangeCategories"), "BestCategory");
+        let category = greatest(arrange_first(align(best_category, back, &site), "ArrangeCategories"), "BestCategory");
         changes.push(category.inner.map(move |(v, t, d)| ((i, Change::Category(v)), t, d)));
         if w.biggest {
             let biggest = amounts(combined.amounts.clone(), w);
-            let biggest = greatest(arrange_first(align(biggest, back), "ArrangeAmounts"), "Biggest");
+            let biggest = greatest(arrange_first(align(biggest, back, &site), "ArrangeAmounts"), "Biggest");
             changes.push(biggest.inner.map(move |(v, t, d)| ((i, Change::Biggest(v)), t, d)));
         }
     }
     let mut rows = vec![combined.dead, windows(scope.concatenate(changes), combined.notes.clone(), &site)];
     if plan.features.enabled {
         let back = reach(plan.features.lateness, plan.features.slide);
-        let seller = count(arrange_here(align(sellers.sums, back), "ArrangeSellerSums"), "CountSellers");
+        let seller = count(arrange_here(align(sellers.sums, back, &site), "ArrangeSellerSums"), "CountSellers");
         rows.push(serve(seller, sellers.names, &site));
-        let category = count(arrange_here(align(categories.sums, back), "ArrangeCategorySums"), "CountCategories");
+        let category = count(arrange_here(align(categories.sums, back, &site), "ArrangeCategorySums"), "CountCategories");
         rows.push(serve(category, categories.names, &site));
     }
     let probe = Handle::new();

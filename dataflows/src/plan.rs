@@ -233,6 +233,9 @@ pub struct Plan {
 const LAST_TICK: u32 = u32::MAX - (1 << 28);
 const LONGEST: u32 = 1 << 26;
 
+/// The most ends of a window definition that are kept to be revised and compared with.
+const MOST_ENDS: i64 = 1 << 20;
+
 fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -241,8 +244,8 @@ impl Plan {
     /// Checks a [`Spec`] and converts it to ticks.
     ///
     /// # Errors
-    /// When a size is not a multiple of its slide, a span is not positive, two windows share a name, the feature slide does
-    /// not divide a minute, or a tick shorter than a second comes without an origin.
+    /// When a size is not a multiple of its slide, a span is not positive or too long, two windows share a name, the feature
+    /// slide does not divide a minute, or a tick shorter than a second comes without an origin.
     pub fn new(spec: &Spec) -> Result<Plan, PlanError> {
         if spec.windows.is_empty() && !spec.features.enabled {
             return Err(PlanError::Empty);
@@ -276,10 +279,37 @@ impl Plan {
                 i64::from(LAST_TICK) * tick / 86_400_000
             )));
         }
-        let ticks = |ms: i64| u32::try_from((ms + tick - 1) / tick).unwrap_or(LONGEST).min(LONGEST);
+        for w in &spec.windows {
+            let longest = match spec.events.reference {
+                Reference::Mean(n) => w.size.saturating_mul(i64::from(n)),
+                _ => w.size,
+            };
+            let problem = if longest.max(w.lateness) / tick > i64::from(LONGEST) {
+                format!(
+                    "it spans more than {LONGEST} ticks of {tick} ms, its lateness and the windows that events compare with included"
+                )
+            } else if (longest + w.lateness) / w.slide > MOST_ENDS {
+                format!(
+                    "more than {MOST_ENDS} of its ends would have to be kept: take a longer slide or fewer windows to compare with"
+                )
+            } else {
+                continue;
+            };
+            return Err(PlanError::Window { name: w.name.clone(), problem });
+        }
+        if spec.features.lateness / tick > i64::from(LONGEST) {
+            return Err(PlanError::Features(format!("the lateness spans more than {LONGEST} ticks of {tick} ms")));
+        }
+        let ticks = |ms: i64| ((ms + tick - 1) / tick).clamp(0, i64::from(LONGEST)) as u32;
         // Window ends are aligned to the Unix epoch, so the origin must be too.
         let all = spec.windows.iter().map(|w| w.slide).chain([60_000, spec.features.slide.max(1)]);
         let align = all.fold(tick, |a, b| (a / gcd(a, b)).saturating_mul(b));
+        let origin = spec.origin.div_euclid(align) * align;
+        if (spec.origin - origin) / tick > i64::from(LONGEST) {
+            return Err(PlanError::Other(format!(
+                "no tick of {tick} ms shortly before [time] origin is an end of all slides: they differ too much"
+            )));
+        }
         let windows = spec.windows.iter().map(|w| Window {
             name: w.name.clone(),
             size: ticks(w.size),
@@ -289,13 +319,13 @@ impl Plan {
         });
         Ok(Plan {
             tick,
-            origin: spec.origin.div_euclid(align) * align,
+            origin,
             slack: spec.max_out_of_orderness,
             deduplicate: spec.deduplicate,
             windows: windows.collect(),
             features: Features {
                 enabled: spec.features.enabled,
-                slide: ticks(spec.features.slide),
+                slide: ticks(spec.features.slide).max(1),
                 lateness: ticks(spec.features.lateness),
                 hour: ticks(3_600_000),
                 half_hour: ticks(1_800_000),
@@ -317,7 +347,7 @@ impl Plan {
     /// The watermark tick for a largest event time: `floor((t - slack) / tick)`, counted from the origin.
     #[inline]
     pub fn watermark(&self, largest: i64) -> u32 {
-        (largest.saturating_sub(self.slack).saturating_sub(self.origin).div_euclid(self.tick)).clamp(0, i64::from(u32::MAX / 2))
+        (largest.saturating_sub(self.slack).saturating_sub(self.origin).div_euclid(self.tick)).clamp(0, i64::from(LAST_TICK))
             as u32
     }
 
@@ -352,4 +382,56 @@ impl Plan {
 #[inline]
 pub fn ceil(t: u32, slide: u32) -> u32 {
     t.div_ceil(slide) * slide
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(size: i64, slide: i64, change: impl FnOnce(&mut Spec)) -> Result<Plan, PlanError> {
+        let window = WindowSpec { name: "w".into(), size, slide, lateness: 0, biggest: true };
+        let mut spec = Spec { windows: vec![window], ..Spec::default() };
+        change(&mut spec);
+        Plan::new(&spec)
+    }
+
+    const DAY: i64 = 86_400_000;
+
+    #[test]
+    fn spans_that_ticks_cannot_count_are_refused() {
+        assert!(plan(DAY, 3_600_000, |_| ()).is_ok());
+        assert!(plan(DAY, 1, |s| s.origin = 1_769_853_600_000).is_err(), "86,400,000 ticks");
+        assert!(plan(1_000 * DAY, 1_000, |_| ()).is_err());
+        assert!(plan(900_000, 1_000, |s| s.events.reference = Reference::Mean(1_000_000)).is_err());
+        assert!(plan(900_000, 1_000, |s| s.windows[0].lateness = i64::MAX / 2).is_err());
+        assert!(plan(900_000, 1_000, |s| s.features.lateness = i64::MAX / 2).is_err());
+    }
+
+    #[test]
+    fn features_that_are_off_need_no_slide() {
+        let plan = plan(60_000, 30_000, |s| (s.features.enabled, s.features.slide) = (false, 0)).expect("a plan");
+        assert_eq!((plan.tick, plan.features.slide), (30_000, 1));
+    }
+
+    /// The watermark goes as far as the dates do.
+    #[test]
+    fn the_watermark_does_not_stop_before_the_last_date() {
+        let plan = Plan::new(&Spec::default()).expect("a plan");
+        let (_, last) = plan.reach();
+        assert_eq!(plan.pane(last) - plan.watermark(last + plan.slack), 0);
+        let in_2090 = 3_786_912_000_000;
+        assert_eq!(plan.pane(in_2090) - plan.watermark(in_2090), 3);
+    }
+
+    // 60s/30s with ticks of 1 s and lateness 60 s: an instance takes records while E + 60 > W.
+    // W = 200: E >= 141, the least end is 150; it holds the panes 91..=150. An hour of features reaches further back.
+    #[test]
+    fn the_least_pane_is_the_first_of_the_least_end() {
+        let off = plan(60_000, 1_000, |s| s.features.enabled = false).expect("a plan");
+        assert_eq!(off.least_pane(200), 201 - 59);
+        let window = |s: &mut Spec| (s.windows[0].lateness, s.features.enabled) = (60_000, false);
+        let coarse = plan(60_000, 30_000, window).expect("a plan");
+        // ticks of 30 s: size 2, slide 1, lateness 2. W = 10: E + 2 > 10, E = 9 holds the panes 8 and 9.
+        assert_eq!((coarse.tick, coarse.least_pane(10)), (30_000, 8));
+    }
 }

@@ -190,7 +190,7 @@ pub fn serve<'s, R: Served>(
                 cap = None;
                 return;
             };
-            let last = site.context.ending.borrow().map_or(u32::MAX, |x| ceil(x.last, slide));
+            let last = site.context.ending.borrow().map_or(u32::MAX, |x| ceil(x.last.max(x.whole), slide));
             while let Some(s) = rows.updates.keys().next().copied().filter(|s| *s < open) {
                 let batch = rows.close(s, last);
                 if !batch.rows.is_empty() {

@@ -1,6 +1,6 @@
 //! The clock against the same rule by hand: the bindings, and the stream of released records that they make.
 //!
-//! Three families: the policy alone under any order of reports; the dataflows on several workers, with sleeps thrown in,
+//! Four families: the policy alone under any order of reports, and at its boundaries; the dataflows on several workers, with sleeps thrown in,
 //! against the oracle; and runs that are stopped, which give a prefix.
 
 #[path = "clock/by_hand.rs"]
@@ -9,6 +9,8 @@ mod by_hand;
 mod consume;
 #[path = "clock/harness.rs"]
 mod harness;
+#[path = "clock/policies.rs"]
+mod policies;
 
 use by_hand::{Case, Epoch, by_hand};
 use dataflows::clock::jump::Dates;

@@ -26,6 +26,9 @@ const STAGES: [(&str, &[&str]); 8] = [
     ("collect", &["Collect"]),
 ];
 
+/// A stage with its share in per cent, and its operators with theirs.
+pub type Share = (String, f64, Vec<(String, f64)>);
+
 impl Stages {
     /// Adds those of another worker.
     pub fn add(&mut self, other: &Stages) {
@@ -35,14 +38,14 @@ impl Stages {
     }
 
     /// By stage in the order of the flow: its name, its share of all in per cent, and its operators with theirs.
-    pub fn shares(&self) -> Vec<(String, f64, Vec<(String, f64)>)> {
+    pub fn shares(&self) -> Vec<Share> {
         let all: f64 = self.0.values().sum();
         let stage = |operator: &str| {
             let fits = |prefixes: &[&str]| prefixes.iter().filter(|p| operator.starts_with(**p)).map(|p| p.len()).max();
             let best = STAGES.iter().enumerate().filter_map(|(i, s)| Some((fits(s.1)?, i))).max();
             best.map_or(STAGES.len(), |x| x.1)
         };
-        let mut shares: Vec<(String, f64, Vec<(String, f64)>)> =
+        let mut shares: Vec<Share> =
             STAGES.iter().map(|s| s.0).chain(["timely itself"]).map(|s| (s.to_owned(), 0.0, vec![])).collect();
         for (operator, seconds) in &self.0 {
             let (_, share, operators) = &mut shares[stage(operator)];

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use clap::Args;
+use dataflows::fault::Faults;
 use std::path::PathBuf;
 
 /// Address of the first process when no hostfile is given; the others follow by port.
@@ -23,6 +24,25 @@ pub struct Compute {
     /// A line HOST:PORT for each process [default: localhost, ports from 2101]
     #[arg(long, value_name = "FILE")]
     hostfile: Option<PathBuf>,
+    /// For the tests of this project: `lose=N` or `delay=MICROSECONDS`
+    #[arg(long, hide = true, value_parser = fault)]
+    fault: Vec<(Fault, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Lose,
+    Delay,
+}
+
+fn fault(text: &str) -> Result<(Fault, u64), String> {
+    let (what, n) = text.split_once('=').ok_or("write lose=N or delay=MICROSECONDS")?;
+    let n = n.parse().map_err(|e| format!("{n}: {e}"))?;
+    match what {
+        "lose" => Ok((Fault::Lose, n)),
+        "delay" => Ok((Fault::Delay, n)),
+        _ => Err(format!("no fault is called {what}")),
+    }
 }
 
 /// The most threads or processes that make sense; beyond it a number is a typing error.
@@ -44,6 +64,8 @@ pub struct Cluster {
     pub process: usize,
     /// `HOST:PORT` of each process, by index; one process has none.
     pub addresses: Vec<String>,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 impl Cluster {
@@ -73,7 +95,14 @@ impl Compute {
                 hosts(&text, n).map_err(|e| Failure::Usage(format!("hostfile {}: {e}", path.display())))?
             }
         };
-        Ok(Cluster { workers: self.workers, process: p, addresses })
+        let mut faults = Faults::default();
+        for (fault, n) in &self.fault {
+            match fault {
+                Fault::Lose => faults.lose = Some(*n),
+                Fault::Delay => faults.delay = *n,
+            }
+        }
+        Ok(Cluster { workers: self.workers, process: p, addresses, faults })
     }
 }
 
@@ -111,7 +140,7 @@ mod tests {
 
     #[test]
     fn one_process_needs_no_address() {
-        assert_eq!(resolve(&["-w", "4"]), Ok(Cluster { workers: 4, process: 0, addresses: vec![] }));
+        assert_eq!(resolve(&["-w", "4"]), Ok(Cluster { workers: 4, process: 0, addresses: vec![], faults: Faults::default() }));
     }
 
     #[test]

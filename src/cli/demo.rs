@@ -37,13 +37,13 @@ pub struct Demo {
     /// Another shop for another seed
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Print all rows as JSON lines, each with the name of its table, and the summary last
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     compute: Compute,
-    /// Print all rows as JSON lines, each with the name of its table, and the summary last
-    #[arg(long)]
-    json: bool,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -75,7 +75,7 @@ impl Demo {
         let input = Input::generated("demo", Some(self.speed), lines);
         let job = run::job(&settings, &cluster, vec![input], EPOCH_BYTES);
         if !cluster.speaks() {
-            run::run(job, &settings, None)?;
+            run::run(job, &settings, world, None)?;
             return Ok(());
         }
 
@@ -99,7 +99,7 @@ impl Demo {
             None if session.quiet => None,
             None => Some(Box::new(PlainSink::new(settings.plan.clone(), out))),
         };
-        let report = run::run(job, &settings, Some(tally.before(shown.into_iter().collect())));
+        let report = run::run(job, &settings, world, Some(tally.before(shown.into_iter().collect())));
         if let Some(live) = live {
             live.finish();
         }

@@ -2,7 +2,7 @@
 
 use super::compute::Compute;
 use super::run::{self, Summary};
-use super::{Failure, Session, SettingsArgs, World};
+use super::{Failure, Session, SettingsArgs, World, print};
 use crate::console::progress::{Done, Progress};
 use crate::sink::files::Files;
 use crate::sink::tally::Tally;
@@ -34,13 +34,13 @@ pub struct Replay {
     /// How the inputs are written, when their names do not say it
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
     compute: Compute,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -71,7 +71,7 @@ impl Replay {
         let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
         let job = run::job(&settings, &cluster, inputs, settings.epoch_bytes);
         if !cluster.speaks() {
-            run::run(job, &settings, None)?;
+            run::run(job, &settings, world, None)?;
             return Ok(());
         }
 
@@ -83,12 +83,14 @@ impl Replay {
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
         let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
-        let report = run::run(job, &settings, Some(sink)).map_err(unfinished);
+        let report = run::run(job, &settings, world, Some(sink)).map_err(unfinished);
         drop(bar);
         let report = report?;
         if report.ending.is_none() {
             return Err(unfinished(Failure::Stopped));
         }
+        // Results in which records are missing must not look whole.
+        run::accounted(&report).map_err(unfinished)?;
         let totals = tally.totals();
         let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
         files.finish(&summary).map_err(|e| unfinished(e.into()))?;
@@ -99,7 +101,7 @@ impl Replay {
         } else {
             run::table(&settings, &report, &totals, began.elapsed()) + &self.where_to_look()
         };
-        run::conclude(&report, &text)
+        print(&text)
     }
 
     fn where_to_look(&self) -> String {

@@ -1,16 +1,16 @@
 //! What `replay` and `demo` share: a job, its stop, its summary.
 
 use super::compute::Cluster;
-use super::{Failure, print};
+use super::{Failure, World, print};
 use crate::console::report::Report;
-use crate::engine::{self, Job, Stop};
+use crate::engine::{self, Job, Sink, Stop};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::sink::tally::Totals;
 use crate::source::Input;
 use dataflows::clock::Counts;
 use dataflows::dictionary::identity;
-use dataflows::edge::{RowSink, Table};
+use dataflows::edge::Table;
 use dataflows::pipeline;
 use dataflows::row::event::Origin;
 use dataflows::site::Setup;
@@ -32,6 +32,7 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         process: cluster.process,
         addresses: cluster.addresses.clone(),
         stop: Stop::default(),
+        faults: cluster.faults,
         progress: Arc::default(),
     }
 }
@@ -40,13 +41,11 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
 ///
 /// # Errors
 /// Whatever stopped it.
-pub fn run(job: Job, settings: &Settings, sink: Option<Box<dyn RowSink + Send>>) -> Result<engine::Report, Failure> {
-    let stop = job.stop.clone();
-    ctrlc::set_handler(move || {
-        if stop.requested() {
-            std::process::exit(130);
-        }
-        stop.request();
+pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> Result<engine::Report, Failure> {
+    let (stop, exit) = (job.stop.clone(), world.exit);
+    ctrlc::set_handler(move || match stop.requested() {
+        true => exit(Failure::Stopped.code().into()),
+        false => stop.request(),
     })
     .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
     let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
@@ -55,7 +54,7 @@ pub fn run(job: Job, settings: &Settings, sink: Option<Box<dyn RowSink + Send>>)
         config: format!("{:032x}", identity(settings.effective.values().as_bytes())),
         engine: format!("vitrine {}", env!("CARGO_PKG_VERSION")),
     };
-    let setup = Arc::new(Setup { origin, ..Setup::default() });
+    let setup = Arc::new(Setup { origin, faults: job.faults });
     tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
     let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
     tracing::info!("run ends");
@@ -78,6 +77,8 @@ pub struct Summary<'a> {
     certificate: &'a str,
     epoch_bytes: u64,
     windows: Vec<&'a str>,
+    /// Closed windows that late records found older than the allowed lateness.
+    unrevised: BTreeMap<&'a str, u64>,
 }
 
 #[derive(Serialize)]
@@ -102,6 +103,7 @@ impl<'a> Summary<'a> {
             certificate: &totals.certificate,
             epoch_bytes,
             windows: settings.plan.windows.iter().map(|w| w.name.as_str()).collect(),
+            unrevised: settings.plan.windows.iter().map(|w| w.name.as_str()).zip(totals.unrevised.iter().copied()).collect(),
         }
     }
 
@@ -143,6 +145,14 @@ pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: D
 /// When records got lost on the way: our own mistake.
 pub fn conclude(run: &engine::Report, text: &str) -> Result<(), Failure> {
     print(text)?;
+    accounted(run)
+}
+
+/// Whether every record has a fate.
+///
+/// # Errors
+/// When records got lost on the way: our own mistake.
+pub fn accounted(run: &engine::Report) -> Result<(), Failure> {
     match run.total().unaccounted() {
         0 => Ok(()),
         n => Err(Error::Bug(format!("{n} records have no disposition")).into()),

@@ -105,6 +105,9 @@ fn tops(view: &View, width: usize, n: usize) -> Vec<Line> {
     let left = (width.saturating_sub(3) / 2).clamp(20, 50);
     let units = |s: &Standing| (Role::Plain, format!("{:>9}", text::grouped(s.units)));
     let trend = |s: &Standing| {
+        if !view.trends() {
+            return (Role::Faint, format!("{:>9}", "-"));
+        }
         let role = if s.trend < 0.0 { Role::Down } else { Role::Up };
         (role, format!("{:>9}", text::growth((s.trend * 1e8) as i64)))
     };
@@ -245,13 +248,25 @@ WINDOW   END        SALES       REVENUE    TICKET    GROWTH  SELLERS  LAST 30
 15m/1s   10:00:01     228     28,226.50    123.80    -0.9 %       12                              █▇
 
 TOP SELLERS (1 H)                 REVENUE    UNITS   TOP CATEGORIES (30 MIN)           REVENUE    TREND
-Casa Nova                        9,120.00       12   Eletrônicos                        800.00  -12.5 %
+Casa Nova                        9,120.00       12   Eletrônicos                        800.00        -
 Loja Azul                        4,120.50      120
 
 EVENTS   1 sent, 8 held back before them
 10:00:30  60s/30s  Activity spike, +47.3 % against the window before, 23 sales, 2,847.50; 8 held back before;…
 "
         );
+    }
+
+    /// A trend is shown once the half hour that it looks at was seen.
+    #[test]
+    fn trends_wait_for_their_half_hour() {
+        let trend = |minutes: i64| {
+            let mut view = view();
+            let pulse = Pulse { records: 0, watermark: Some(TEN + 30_000 + minutes * 60_000), now: None };
+            view.pulse(Duration::from_secs(13), pulse);
+            shown(&view, 110, 24).contains("800.00  -12.5 %")
+        };
+        assert_eq!((trend(29), trend(30)), (false, true));
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub struct View {
     pub duration: Option<Duration>,
     /// How long it has lasted.
     pub elapsed: Duration,
+    /// The first watermark, milliseconds since the Unix epoch.
+    pub begun: Option<i64>,
     /// Names of the definitions, and their slides in milliseconds.
     pub definitions: Vec<(String, i64)>,
     /// By definition.
@@ -150,6 +152,7 @@ impl View {
             sellers: HashMap::new(),
             categories: HashMap::new(),
             events: VecDeque::new(),
+            begun: None,
             rows: [0; 6],
             corrections: 0,
             rejected: 0,
@@ -200,10 +203,16 @@ impl View {
     /// Takes in how far the run is.
     pub fn pulse(&mut self, elapsed: Duration, pulse: Pulse) {
         (self.elapsed, self.pulse) = (elapsed, pulse);
+        self.begun = self.begun.or(pulse.watermark);
         self.samples.push_back((elapsed, pulse.records));
         while self.samples.get(1).is_some_and(|(at, _)| elapsed.saturating_sub(*at) >= RATE_OVER) {
             self.samples.pop_front();
         }
+    }
+
+    /// Whether the half hour that a trend looks at was seen: before, it holds minutes without a sale.
+    pub fn trends(&self) -> bool {
+        self.begun.zip(self.pulse.watermark).is_some_and(|(begun, now)| now - begun >= 1_800_000)
     }
 
     /// Records a second, over the last few seconds.

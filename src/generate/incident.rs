@@ -78,7 +78,7 @@ impl Incident {
     /// The label; `detectability` is computed elsewhere.
     pub(crate) fn label(&self, world: &World, detectability: f64) -> Label {
         let (entity_level, entity_id) = match self.entity {
-            Entity::Shop => ("global", "global"),
+            Entity::Shop => ("global", "all"),
             Entity::Category(shelf) => ("category", world.shelves[shelf].name),
             Entity::Seller(seller) => ("seller", world.sellers[seller as usize].name.as_str()),
             Entity::Product(product) => ("product", super::catalogue::catalogue()[product].id),

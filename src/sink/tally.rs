@@ -15,6 +15,8 @@ pub struct Totals {
     pub rejected: BTreeMap<String, u64>,
     /// The certificate, in hex.
     pub certificate: String,
+    /// By window definition: instances that late records found too old to be revised.
+    pub unrevised: Vec<u64>,
 }
 
 /// Counts, then hands on. Clones count together.
@@ -23,7 +25,12 @@ pub struct Tally(Arc<Mutex<Totals>>);
 
 impl Default for Tally {
     fn default() -> Self {
-        Tally(Arc::new(Mutex::new(Totals { rows: [0; 6], rejected: BTreeMap::new(), certificate: Certificate::default().hex() })))
+        Tally(Arc::new(Mutex::new(Totals {
+            rows: [0; 6],
+            rejected: BTreeMap::new(),
+            certificate: Certificate::default().hex(),
+            unrevised: vec![],
+        })))
     }
 }
 
@@ -77,6 +84,10 @@ impl RowSink for Counted {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         self.tally.count(rows);
         self.sinks.iter_mut().try_for_each(|sink| sink.tick(rows))
+    }
+    fn ended(&mut self, unrevised: &[u64]) {
+        self.tally.0.lock().unwrap_or_else(PoisonError::into_inner).unrevised = unrevised.to_vec();
+        self.sinks.iter_mut().for_each(|sink| sink.ended(unrevised));
     }
 }
 

@@ -37,6 +37,7 @@ pub fn fail(error: &Error) -> ! {
 }
 
 /// Ends a child that has nothing to complain about.
+#[expect(clippy::print_stdout, reason = "the parent reads it there")]
 pub fn done(text: &str, read: impl Iterator<Item = u64>) -> ! {
     let read: Vec<String> = read.map(|n| n.to_string()).collect();
     for line in text.lines().chain([&*format!("read {}", read.join(" "))]) {

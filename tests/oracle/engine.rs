@@ -5,6 +5,7 @@ use super::{Counts, Tables};
 use dataflows::clock::{self, Blocks, Context, Feed, Format, Input, Policy, Progress, Pull, Pulled, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::fault::Faults;
 use dataflows::pipeline;
 use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, Reference as Compared, Spec, WindowSpec};
 use dataflows::schema::{Limits, Schema};
@@ -95,11 +96,11 @@ fn spec(p: &Params) -> Spec {
 
 /// Runs the engine over inputs in memory.
 pub fn run(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize) -> Result<Tables, String> {
-    run_losing(params, inputs, workers, None)
+    run_with(params, inputs, workers, Faults::default())
 }
 
-/// The same, with one record lost on its way, to see that this shows.
-pub fn run_losing(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, lose: Option<u64>) -> Result<Tables, String> {
+/// The same, with faults.
+pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, faults: Faults) -> Result<Tables, String> {
     let plan = Arc::new(Plan::new(&spec(params)).map_err(|e| e.to_string())?);
     let limits = Limits { time: plan.reach(), ..Limits::default() };
     let schema = Arc::new(Schema { limits, keep_ids: params.deduplicate > 0, ..Schema::default() });
@@ -115,7 +116,7 @@ pub fn run_losing(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize,
         progress: Arc::new(Progress::default()),
     };
     let sources: Arc<[String]> = inputs.iter().map(|i| i.0.clone()).collect();
-    let setup = Arc::new(Setup { lose, ..Setup::default() });
+    let setup = Arc::new(Setup { faults, ..Setup::default() });
     let files: Vec<_> = inputs.iter().map(|i| (i.0.ends_with(".csv"), Arc::new(Memory(i.1.clone())))).collect();
     let kept = Keep::default();
     let communication = match workers {

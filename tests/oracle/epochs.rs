@@ -156,6 +156,8 @@ pub fn run(params: &Params, inputs: &[Input]) -> Course {
         let counted = readers.iter().filter(|r| !r.ended).map(|r| r.largest).min().flatten();
         w = counted.map_or(w, |least| w.max(params.watermark(least)));
         marks.push(w);
+        // What was remembered before there was a watermark counts from the first one.
+        remembered.values_mut().filter(|seen| **seen == 0).for_each(|seen| *seen = w);
     }
     let largest = readers.iter().filter_map(|r| r.largest).max();
     let ending = largest.map_or(Ending::default(), |t| Ending { whole: params.watermark(t), last: params.pane(t) });

@@ -149,8 +149,8 @@ impl Line {
     }
 }
 
-/// One input.
-#[derive(Clone, Debug)]
+/// One input. Shown as its text.
+#[derive(Clone)]
 pub struct Input {
     /// As named on the command line; ends in `.csv` or `.ndjson`.
     pub source: String,
@@ -165,6 +165,12 @@ pub struct Laid {
     pub offset: u64,
     pub bytes: Vec<u8>,
     pub line: Line,
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:\n{}", self.source, String::from_utf8_lossy(&self.lay().0))
+    }
 }
 
 impl Input {

@@ -67,7 +67,7 @@ fn mood() -> impl Strategy<Value = Mood> {
 }
 
 const PRODUCTS: [(&str, &str); 5] =
-    [("B01", "Livros"), ("B02", "Livros"), ("C01", "Café, \"forte\""), ("D01", "Casa"), ("E01", "Ágata")];
+    [("B01", "Livros"), ("B02", "Livros"), ("C01", "Café, \"forte\""), ("D01", "Casa\ne jardim"), ("E01", "Ágata")];
 const SELLERS: [&str; 4] = ["Loja B", "Loja A", "Zé", "a"];
 const CUSTOMERS: [Option<&str>; 4] = [None, Some("c1"), Some("c2"), Some("c3")];
 const PRICES: [i64; 6] = [1, 1_000, 1_001, 4_999, 12_345, 40_000];
@@ -132,13 +132,15 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// Sets of windows: small ones, one without lateness, one whose lateness is no multiple of its slide, the defaults.
+/// Sets of windows: small ones, one without lateness, some whose lateness is no multiple of their slide, some whose slides
+/// share no tick but the second, the defaults.
 fn windows() -> impl Strategy<Value = Vec<Window>> {
     let w = Params::window;
     prop_oneof![
         3 => Just(vec![w(6, 3, 6), w(20, 1, 5)]),
         2 => Just(vec![w(60, 30, 60), w(4, 2, 0)]),
         2 => Just(vec![w(10, 10, 4), w(60, 30, 20)]),
+        2 => Just(vec![w(14, 7, 10), w(15, 5, 20), w(3, 3, 1)]),
         1 => Just(Params::default().windows),
     ]
 }
@@ -162,13 +164,18 @@ fn params() -> impl Strategy<Value = Params> {
     let cooldown = prop_oneof![Just(Params::default().cooldown), Just(Cooldown { quiet: 5_000, most: 20_000, reset: 60_000 })];
     let slack = prop_oneof![Just(2_000_i64), Just(0), Just(700), Just(9_000)];
     let drift = prop_oneof![Just(MINUTE), Just(3_000_i64)];
-    let lateness = prop_oneof![Just(MINUTE), Just(0_i64), Just(45_000)];
+    let features = prop_oneof![
+        4 => Just((30_000_i64, MINUTE)),
+        1 => Just((30_000, 0)),
+        1 => Just((10_000, 45_000)),
+        1 => Just((60_000, 2 * MINUTE)),
+    ];
     let bytes = prop_oneof![4 => 1..400_u64, 3 => 400..2_000_u64, 1 => Just(1_u64 << 20)];
     let horizon = prop_oneof![3 => Just(0_i64), 1 => Just(5_000_i64), 1 => Just(10 * MINUTE)];
-    (windows(), gates, cooldown, events(), (slack, drift, lateness, bytes, horizon)).prop_map(
-        |(windows, gates, cooldown, events, (slack, max_drift, lateness, epoch_bytes, deduplicate))| Params {
+    (windows(), gates, cooldown, events(), (slack, drift, features, bytes, horizon)).prop_map(
+        |(windows, gates, cooldown, events, (slack, max_drift, features, epoch_bytes, deduplicate))| Params {
             windows,
-            features: (30_000, lateness),
+            features,
             slack,
             max_drift,
             deduplicate,

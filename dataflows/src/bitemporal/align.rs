@@ -3,6 +3,7 @@
 //! The messages leave under the hold as well: under their own capability the frontier may fork again behind this operator.
 //! Each datum leaves with nothing at its side, as arrangements by key alone want it.
 
+use crate::site::Site;
 use crate::time::Bi;
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use timely::PartialOrder;
@@ -14,11 +15,16 @@ use timely::dataflow::operators::generic::Operator;
 pub fn align<'s, D: ExchangeData, R: ExchangeData>(
     c: VecCollection<'s, Bi, D, R>,
     lateness: u32,
+    site: &Site,
 ) -> VecCollection<'s, Bi, (D, ()), R> {
+    let site = site.clone();
+    let worker = c.inner.scope().index();
     c.inner
-        .unary_frontier::<CapacityContainerBuilder<Vec<((D, ()), Bi, R)>>, _, _, _>(Pipeline, "Align", move |cap, _info| {
+        .unary_frontier::<CapacityContainerBuilder<Vec<((D, ()), Bi, R)>>, _, _, _>(Pipeline, "Align", move |cap, info| {
             let mut hold = Some(cap);
+            let mut naps = site.naps(&info, worker);
             move |(input, frontier), output| {
+                naps.nap();
                 input.for_each(|_, data| {
                     let hold = hold.as_ref().expect("the hold is kept until the input has ended");
                     let mut pairs: Vec<_> = std::mem::take(data).into_iter().map(|(d, t, r)| ((d, ()), t, r)).collect();

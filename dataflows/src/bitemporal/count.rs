@@ -76,12 +76,14 @@ where
 struct Walk<R> {
     base: R,
     history: Vec<(u32, R)>,
+    /// By update, the last first: the least event tick from it on.
+    least: Vec<u32>,
     four: Vec<(R, isize)>,
 }
 
 impl<R: Monoid> Default for Walk<R> {
     fn default() -> Self {
-        Walk { base: R::zero(), history: vec![], four: vec![] }
+        Walk { base: R::zero(), history: vec![], least: vec![], four: vec![] }
     }
 }
 
@@ -100,17 +102,26 @@ impl<R: Abelian + Monoid + Clone + Ord> Walk<R> {
     /// `fresh` is consolidated, hence sorted by (s, e).
     fn run(&mut self, fresh: &[(Bi, R)], mut emit: impl FnMut(R, Bi, isize)) {
         consolidate(&mut self.history);
-        let mut rest = fresh;
-        while let Some((first, _)) = rest.first() {
-            let s = first.s;
-            let n = rest.iter().take_while(|x| x.0.s == s).count();
-            let (new, later) = rest.split_at(n);
-            self.tick(s, new, &mut emit);
-            if !later.is_empty() {
+        // What lies before all that is still to come is one sum: the history stays as short as corrections reach back.
+        self.least.clear();
+        let later = fresh.iter().rev().scan(u32::MAX, |least, (t, _)| {
+            *least = t.e.min(*least);
+            Some(*least)
+        });
+        self.least.extend(later);
+        let mut done = 0;
+        for new in fresh.chunk_by(|a, b| a.0.s == b.0.s) {
+            self.tick(new[0].0.s, new, &mut emit);
+            done += new.len();
+            if done < fresh.len() {
+                let least = self.least[fresh.len() - 1 - done];
                 self.history.extend(new.iter().map(|(t, r)| (t.e, r.clone())));
                 consolidate(&mut self.history);
+                let past = self.history.partition_point(|x| x.0 < least);
+                for (_, r) in self.history.drain(..past) {
+                    self.base.plus_equals(&r);
+                }
             }
-            rest = later;
         }
     }
 

@@ -83,59 +83,78 @@ fn top<V: Ord + Clone>(set: &BTreeMap<V, isize>) -> Option<V> {
 
 /// `base`: the multiset before the least new event tick; `fresh` is sorted by (s, e).
 fn walk<V: Ord + Clone>(
-    base: BTreeMap<V, isize>,
+    mut base: BTreeMap<V, isize>,
     mut history: Vec<((u32, V), isize)>,
     fresh: &[((Bi, V), isize)],
     mut emit: impl FnMut(V, Bi, isize),
 ) {
     consolidate(&mut history);
-    let mut rest = fresh;
-    while let Some(((first, _), _)) = rest.first() {
-        let s = first.s;
-        let (new, later) = rest.split_at(rest.iter().take_while(|x| x.0.0.s == s).count());
-        let from = new[0].0.0.e;
-        let mut before = base.clone();
-        let mut h = 0;
-        while h < history.len() && history[h].0.0 < from {
-            change(&mut before, &history[h].0.1, history[h].1);
-            h += 1;
-        }
-        let mut after = before.clone();
-        let (mut was_before, mut was_after) = (top(&before), top(&before));
-        let mut n = 0;
-        while h < history.len() || n < new.len() {
-            let e = match (history.get(h), new.get(n)) {
-                (Some(a), Some(b)) => a.0.0.min(b.0.0.e),
-                (Some(a), None) => a.0.0,
-                (None, Some(b)) => b.0.0.e,
-                (None, None) => break,
-            };
-            while h < history.len() && history[h].0.0 == e {
-                change(&mut before, &history[h].0.1, history[h].1);
-                change(&mut after, &history[h].0.1, history[h].1);
-                h += 1;
-            }
-            while n < new.len() && new[n].0.0.e == e {
-                change(&mut after, &new[n].0.1, new[n].1);
-                n += 1;
-            }
-            let (is_before, is_after) = (top(&before), top(&after));
-            let mut four = vec![(is_after.clone(), 1), (is_before.clone(), -1), (was_after, -1), (was_before, 1)];
-            consolidate(&mut four);
-            for (v, d) in four {
-                if let Some(v) = v {
-                    emit(v, Bi { s, e }, d);
-                }
-            }
-            if n == new.len() && before == after {
-                break;
-            }
-            (was_before, was_after) = (is_before, is_after);
-        }
-        if !later.is_empty() {
+    // By update, the last first: the least event tick from it on. What lies before all that is still to come goes into the
+    // base, so that the history stays as short as corrections reach back.
+    let later = fresh.iter().rev().scan(u32::MAX, |least, ((t, _), _)| {
+        *least = t.e.min(*least);
+        Some(*least)
+    });
+    let later: Vec<u32> = later.collect();
+    let mut done = 0;
+    for new in fresh.chunk_by(|a, b| a.0.0.s == b.0.0.s) {
+        tick(&base, &history, new, &mut emit);
+        done += new.len();
+        if done < fresh.len() {
             history.extend(new.iter().map(|((t, v), d)| ((t.e, v.clone()), *d)));
             consolidate(&mut history);
+            let past = history.partition_point(|x| x.0.0 < later[fresh.len() - 1 - done]);
+            for ((_, v), d) in history.drain(..past) {
+                change(&mut base, &v, d);
+            }
         }
-        rest = later;
+    }
+}
+
+/// What one system tick changes.
+fn tick<V: Ord + Clone>(
+    base: &BTreeMap<V, isize>,
+    history: &[((u32, V), isize)],
+    new: &[((Bi, V), isize)],
+    emit: &mut impl FnMut(V, Bi, isize),
+) {
+    let Bi { s, e: from } = new[0].0.0;
+    let mut before = base.clone();
+    let mut h = 0;
+    while h < history.len() && history[h].0.0 < from {
+        change(&mut before, &history[h].0.1, history[h].1);
+        h += 1;
+    }
+    let mut after = before.clone();
+    let (mut was_before, mut was_after) = (top(&before), top(&before));
+    let mut n = 0;
+    while h < history.len() || n < new.len() {
+        let e = match (history.get(h), new.get(n)) {
+            (Some(a), Some(b)) => a.0.0.min(b.0.0.e),
+            (Some(a), None) => a.0.0,
+            (None, Some(b)) => b.0.0.e,
+            (None, None) => break,
+        };
+        while h < history.len() && history[h].0.0 == e {
+            change(&mut before, &history[h].0.1, history[h].1);
+            change(&mut after, &history[h].0.1, history[h].1);
+            h += 1;
+        }
+        while n < new.len() && new[n].0.0.e == e {
+            change(&mut after, &new[n].0.1, new[n].1);
+            n += 1;
+        }
+        let (is_before, is_after) = (top(&before), top(&after));
+        let mut four = vec![(is_after.clone(), 1), (is_before.clone(), -1), (was_after, -1), (was_before, 1)];
+        consolidate(&mut four);
+        for (v, d) in four {
+            if let Some(v) = v {
+                emit(v, Bi { s, e }, d);
+            }
+        }
+        if n == new.len() && before == after {
+            break;
+        }
+        (was_before, was_after) = (is_before, is_after);
     }
 }

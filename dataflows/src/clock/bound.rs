@@ -48,9 +48,13 @@ pub(super) fn build<'s>(
                     } else {
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
-                        let released = Released { epoch, before, input: block.input, block: chunk.stamp, decoded, ..Released::default() };
+                        let released =
+                            Released { epoch, before, input: block.input, block: chunk.stamp, decoded, ..Released::default() };
                         output.session(&*held).give_container(&mut vec![released]);
                     }
+                }
+                if context.first_watermark.get() == 0 {
+                    context.first_watermark.set(binding.after);
                 }
                 let mut open = binding.after + 1;
                 if let Some(ending) = binding.ending() {

@@ -23,6 +23,8 @@ pub struct Context {
     pub names: Rc<RefCell<Dictionaries>>,
     /// How all inputs ended, set before this worker's source moves past the last whole tick.
     pub ending: SharedEnding,
+    /// The first watermark tick; 0 before there is one. Set before this worker's source moves past the first tick.
+    pub first_watermark: Rc<Cell<u32>>,
     /// What this worker has counted.
     pub counters: Rc<Counters>,
     /// How much this worker keeps.
@@ -42,6 +44,7 @@ impl Context {
             sources,
             names: Rc::default(),
             ending: Rc::default(),
+            first_watermark: Rc::default(),
             counters: Rc::default(),
             sizes: Rc::default(),
             waiting: Rc::default(),

@@ -11,7 +11,7 @@
 //! 4. A binding that closes ends all three.
 
 use super::policy::{Clock, Order, Reached, Report, Rules};
-use super::reader::{Decoding, Reader};
+use super::reader::{Decoding, ReadAhead, Reader};
 use super::{Feed, Input, Settings, Shared, least_system_tick};
 use std::sync::atomic::Ordering;
 use timely::container::CapacityContainerBuilder;
@@ -42,7 +42,8 @@ fn read<'s>(
         Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
         Feed::Mine(_) | Feed::Other => None,
     });
-    let mut reader = Reader::new(settings.clone(), files.collect(), scope.index(), scope.peers());
+    let mut reader = Reader::new(settings.epoch_bytes, files.collect(), scope.index(), scope.peers());
+    let mut ahead = ReadAhead::new(settings, inputs.len(), scope.peers());
     let (shared, stop) = (shared.clone(), settings.stop.clone());
     source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
@@ -54,13 +55,8 @@ fn read<'s>(
             let shared = &mut *shared.borrow_mut();
             let mut closing = false;
             for order in shared.for_reader.drain(..) {
-                match order {
-                    Order::Bind(binding) => {
-                        reader.bound(&binding);
-                        closing |= binding.closes();
-                    }
-                    Order::Read { input, upto } => reader.asked(input, upto),
-                }
+                ahead.hear(&order);
+                closing |= matches!(order, Order::Bind(binding) if binding.closes());
             }
             if shared.carried > *held.time() {
                 held.downgrade(&shared.carried);
@@ -70,7 +66,7 @@ fn read<'s>(
                 return;
             }
             let mut reports = std::mem::take(&mut shared.decoded);
-            match reader.step(&decoding, &mut shared.raw) {
+            match reader.step(&ahead, &decoding, &mut shared.raw) {
                 Ok(Some(block)) => {
                     reports.push(Report::Read(block));
                     again.activate();
@@ -141,7 +137,9 @@ fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared) {
         input.for_each(|_, orders| {
             for (_, order) in orders.drain(..) {
                 shared.for_reader.push(order.clone());
-                shared.for_pull.push(order.clone());
+                if shared.wake.pull.is_some() {
+                    shared.for_pull.push(order.clone());
+                }
                 if let Order::Bind(binding) = order {
                     assert_eq!(binding.epoch, epochs, "one sender and one channel: bindings come in order");
                     epochs += 1;

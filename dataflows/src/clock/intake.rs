@@ -7,9 +7,10 @@
 use super::feed::{Feed, Format, Input, RawBlock};
 use super::front::{Front, Step};
 use super::policy::{Order, Report};
-use super::reader::{Ahead, Decoding, Place};
+use super::reader::{Decoding, Place, ReadAhead};
 use super::{Failure, Settings, Shared};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
@@ -31,7 +32,36 @@ struct Parcel {
     consumed: u64,
     /// The header of a CSV input comes with every block: any worker may be the first to need it.
     header: Vec<u8>,
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+/// Bytes that go over the wire in one piece; serde would send a `Vec<u8>` byte by byte.
+#[derive(Clone)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        struct Visit;
+        impl Visitor<'_> for Visit {
+            type Value = Bytes;
+            fn expecting(&self, to: &mut std::fmt::Formatter) -> std::fmt::Result {
+                to.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+                Ok(Bytes(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Visit)
+    }
 }
 
 /// Builds the intake: every worker the same graph, whether it owns an input or not.
@@ -45,7 +75,6 @@ pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared,
 struct Owned {
     input: u32,
     front: Front,
-    ahead: Ahead,
 }
 
 fn pull<'s>(
@@ -56,7 +85,7 @@ fn pull<'s>(
     inputs: Vec<Input>,
 ) -> Stream<'s, u64, Vec<Parcel>> {
     let (settings, shared, context) = (settings.clone(), shared.clone(), decoding.context.clone());
-    let peers = scope.peers() as u64;
+    let mut ahead = ReadAhead::new(&settings, inputs.len(), scope.peers());
     source::<_, CapacityContainerBuilder<Vec<Parcel>>, _, _>(scope, "Pull", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.pull = Some(again.clone());
@@ -65,32 +94,28 @@ fn pull<'s>(
             if let Feed::Mine(mut source) = feed {
                 source.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
                 let front = Front::new(source, format, settings.delimiter);
-                owned.push(Owned { input: input as u32, front, ahead: Ahead::new() });
+                owned.push(Owned { input: input as u32, front });
             }
         }
         let mut cap = Some(cap);
         move |output| {
             for order in shared.borrow_mut().for_pull.drain(..) {
-                match order {
-                    Order::Bind(binding) if binding.closes() => owned.clear(),
-                    Order::Bind(binding) => binding.blocks.iter().for_each(|block| {
-                        owned.iter_mut().filter(|o| o.input == block.input).for_each(|o| o.ahead.bound = block.upto);
-                    }),
-                    Order::Read { input, upto } => {
-                        owned.iter_mut().filter(|o| o.input == input).for_each(|o| o.ahead.asked = upto);
-                    }
+                ahead.hear(&order);
+                if matches!(order, Order::Bind(binding) if binding.closes()) {
+                    owned.clear();
                 }
             }
             owned.retain(|o| !o.front.done);
             if owned.is_empty() || context.failure().is_some() {
+                shared.borrow_mut().wake.pull = None; // nobody listens any more
                 cap = None;
             }
             let Some(held) = cap.as_ref() else { return };
-            let allowed = |o: &Owned| o.ahead.allows(o.front.start(settings.epoch_bytes), &settings, peers);
+            let allowed = |o: &Owned| ahead.allows(o.input, o.front.start(settings.epoch_bytes));
             let mut turn: Vec<(u64, usize)> = (0..owned.len()).filter_map(|k| Some((allowed(&owned[k])?, k))).collect();
             turn.sort_unstable();
             for (_, k) in turn {
-                let Owned { input, front, .. } = &mut owned[k];
+                let Owned { input, front } = &mut owned[k];
                 let start = front.start(settings.epoch_bytes);
                 match front.step(settings.epoch_bytes) {
                     Ok(Step::Piece(piece)) => {
@@ -105,7 +130,7 @@ fn pull<'s>(
                             ended: piece.ended,
                             consumed: piece.consumed,
                             header,
-                            bytes: piece.bytes,
+                            bytes: Bytes(piece.bytes),
                         });
                         again.activate();
                         return; // one block an activation
@@ -130,7 +155,7 @@ fn decode(parcels: Stream<'_, u64, Vec<Parcel>>, shared: &Shared, decoding: Deco
         let shared = &mut *shared.borrow_mut();
         input.for_each(|_, parcels| {
             for parcel in parcels.drain(..) {
-                let Parcel { input, start, next, at, ended, consumed, header, bytes, .. } = parcel;
+                let Parcel { input, start, next, at, ended, consumed, header, bytes: Bytes(bytes), .. } = parcel;
                 if formats[input as usize] == Format::Csv && !header.is_empty() && headed.insert(input) {
                     let read = decoding.decoder.borrow_mut().header(input, &header);
                     if let Err(problem) = read {

@@ -1,6 +1,6 @@
 //! The policy: from reports to bindings. All that makes two runs differ is decided here, by one [`Clock`] on one worker.
 //!
-//! Plain structs, no timely: the operators of [`control`](super::control) carry the reports here and the bindings back.
+//! Plain structs, no timely: the operators of `control` carry the reports here and the bindings back.
 //!
 //! For files a binding takes one block of one input: the next input in turn that has not ended and does not sit out. Who read
 //! the block, and when, does not show: the sequence of bindings is a pure function of the files. Live inputs are bound as
@@ -247,7 +247,7 @@ impl Clock {
     /// One block of one input: the next in turn that has not ended and does not sit out.
     fn files(&mut self) -> Option<Order> {
         let inputs = self.inputs.len();
-        let Some(turn) = (0..inputs).map(|k| (self.turn + k) % inputs).find(|i| self.plays(*i)) else {
+        let Some(turn) = (0..inputs).map(|k| (self.turn + k) % inputs).find(self.plays()) else {
             return Some(Order::Bind(self.bind(vec![], self.watermark, false))); // there is no input at all
         };
         match self.take(turn) {
@@ -263,7 +263,7 @@ impl Clock {
     /// Whatever was reported, of the inputs that do not sit out; or the passing of time when all are idle.
     fn live(&mut self, idle_wall: Option<(i64, i64)>) -> Option<Order> {
         let mut blocks = vec![];
-        let playing: Vec<usize> = (0..self.inputs.len()).filter(|i| self.plays(*i)).collect();
+        let playing: Vec<usize> = (0..self.inputs.len()).filter(self.plays()).collect();
         for i in playing {
             loop {
                 match self.take(i) {
@@ -313,11 +313,13 @@ impl Clock {
     }
 
     /// Whether an input has not ended and is not too far ahead of the least one.
-    fn plays(&self, i: usize) -> bool {
-        let input = &self.inputs[i];
+    fn plays(&self) -> impl Fn(&usize) -> bool {
         let least = self.least().unwrap_or(Some(i64::MAX));
-        let ahead = input.jump.largest.is_some_and(|t| least.is_none_or(|l| t > l.saturating_add(self.rules.max_drift)));
-        !input.ended && !ahead
+        let most = least.map(|t| t.saturating_add(self.rules.max_drift));
+        move |i| {
+            let input = &self.inputs[*i];
+            !input.ended && input.jump.largest.is_none_or(|t| most.is_some_and(|most| t <= most))
+        }
     }
 
     /// Takes the next block of an input, when it is known which of its dates count.

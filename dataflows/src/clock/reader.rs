@@ -3,10 +3,11 @@
 use super::context::{Context, Failure};
 use super::feed::{Blocks, Decode, Format, RawBlock};
 use super::jump::Dates;
-use super::policy::{Binding, Block};
+use super::policy::{Block, Order};
 use super::raw::{Chunk, Raw};
 use super::{Settings, blocks};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -43,75 +44,84 @@ impl Decoding {
     }
 }
 
-/// How far an input may be read: some blocks past what is bound, or what the clock asked for.
+/// How far each input may be read past what is bound, or what the clock asked for.
 ///
-/// The limit holds for each input: a common one would fill up with an input that sits out.
-pub struct Ahead {
-    pub bound: u64,
-    pub asked: u64,
+/// An input gets one block, and one more for each of its blocks among the last few that were bound. So an input that sits out
+/// holds one block, and one that plays alone has all workers busy; a common limit would fill up with inputs that sit out, and
+/// a fixed one for each would fill the memory when there are many.
+pub struct ReadAhead {
+    size: u64,
+    /// By input: bound up to here, asked for up to here, blocks among the last few.
+    inputs: Vec<(u64, u64, u64)>,
+    recent: VecDeque<u32>,
+    span: usize,
 }
 
-impl Ahead {
-    pub fn new() -> Ahead {
-        Ahead { bound: 0, asked: 0 }
+impl ReadAhead {
+    /// For so many inputs and workers.
+    pub fn new(settings: &Settings, inputs: usize, peers: usize) -> ReadAhead {
+        let span = settings.ahead as usize * peers;
+        ReadAhead { size: settings.epoch_bytes, inputs: vec![(0, 0, 0); inputs], recent: VecDeque::new(), span }
     }
 
-    /// Whether the block that starts at `start` may be read, and how many blocks ahead it is.
-    pub fn allows(&self, start: u64, settings: &Settings, peers: u64) -> Option<u64> {
-        let ahead = start.saturating_sub(self.bound) / settings.epoch_bytes;
-        (ahead < settings.ahead * peers || start < self.asked).then_some(ahead)
+    /// Hears what the clock says. Heard on arrival, not when it is carried out: what may be read next may be needed for that.
+    pub fn hear(&mut self, order: &Order) {
+        match order {
+            Order::Bind(binding) => binding.blocks.iter().for_each(|block| self.bound(block.input, block.upto)),
+            Order::Read { input, upto } => self.inputs[*input as usize].1 = *upto,
+        }
+    }
+
+    fn bound(&mut self, input: u32, upto: u64) {
+        let (bound, _, count) = &mut self.inputs[input as usize];
+        (*bound, *count) = (upto, *count + 1);
+        self.recent.push_back(input);
+        if self.recent.len() > self.span
+            && let Some(old) = self.recent.pop_front()
+        {
+            self.inputs[old as usize].2 -= 1;
+        }
+    }
+
+    /// How many blocks ahead the one that starts at `start` is, if it may be read.
+    pub fn allows(&self, input: u32, start: u64) -> Option<u64> {
+        let (bound, asked, count) = self.inputs[input as usize];
+        let ahead = start.saturating_sub(bound) / self.size;
+        (ahead <= count || start < asked).then_some(ahead)
     }
 }
 
 /// The plain files that any worker can read: the blocks `n` of input `i` with `(i + n) % peers == index`.
 pub struct Reader {
-    settings: Settings,
+    size: u64,
     files: Vec<(u32, Format, Arc<dyn Blocks>)>,
-    /// By place in `files`: start of this worker's next block, and how far it may read.
-    next: Vec<(u64, Ahead)>,
+    /// By place in `files`: start of this worker's next block.
+    next: Vec<u64>,
     peers: u64,
 }
 
 impl Reader {
-    pub fn new(settings: Settings, files: Vec<(u32, Format, Arc<dyn Blocks>)>, index: usize, peers: usize) -> Reader {
-        let first = |input: u32| (index as u64 + peers as u64 - u64::from(input) % peers as u64) % peers as u64;
-        let next = files.iter().map(|(i, ..)| (first(*i) * settings.epoch_bytes, Ahead::new())).collect();
-        Reader { settings, files, next, peers: peers as u64 }
-    }
-
-    /// Hears that the clock has bound blocks. Heard on arrival, not when it is carried out: what is asked for next may be
-    /// needed to carry it out.
-    pub fn bound(&mut self, binding: &Binding) {
-        for block in &binding.blocks {
-            self.ahead(block.input, |ahead| ahead.bound = block.upto);
-        }
-    }
-
-    /// Hears that the clock wants an input to be read further.
-    pub fn asked(&mut self, input: u32, upto: u64) {
-        self.ahead(input, |ahead| ahead.asked = upto);
-    }
-
-    fn ahead(&mut self, input: u32, change: impl FnOnce(&mut Ahead)) {
-        if let Ok(k) = self.files.binary_search_by_key(&input, |(i, ..)| *i) {
-            change(&mut self.next[k].1);
-        }
+    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, index: usize, peers: usize) -> Reader {
+        let (index, peers) = (index as u64, peers as u64);
+        let first = |input: u32| (index + peers - u64::from(input) % peers) % peers;
+        let next = files.iter().map(|(input, ..)| first(*input) * size).collect();
+        Reader { size, files, next, peers }
     }
 
     /// Reads and decodes the block that is needed first, if one may be read.
-    pub fn step(&mut self, decoding: &Decoding, queue: &mut Raw) -> Result<Option<Block>, Failure> {
-        let may = |k: &usize| {
-            let (start, ahead) = &self.next[*k];
-            let left = *start == 0 || *start < self.files[*k].2.size();
-            if left { ahead.allows(*start, &self.settings, self.peers) } else { None }
+    pub fn step(&mut self, ahead: &ReadAhead, decoding: &Decoding, queue: &mut Raw) -> Result<Option<Block>, Failure> {
+        let may = |k: usize| {
+            let ((input, _, file), start) = (&self.files[k], self.next[k]);
+            let left = start == 0 || start < file.size();
+            if left { ahead.allows(*input, start) } else { None }
         };
-        let Some((_, k)) = (0..self.files.len()).filter_map(|k| Some((may(&k)?, k))).min() else { return Ok(None) };
+        let Some((_, k)) = (0..self.files.len()).filter_map(|k| Some((may(k)?, k))).min() else { return Ok(None) };
         let (input, format, file) = &self.files[k];
-        let start = self.next[k].0;
-        let next = (start + self.settings.epoch_bytes).min(file.size());
+        let start = self.next[k];
+        let next = (start + self.size).min(file.size());
         let failed = |problem| Failure::Input(format!("cannot read {}: {problem}", decoding.context.sources[*input as usize]));
         let raw = blocks::read(&**file, start, next).map_err(failed)?;
-        self.next[k].0 += self.settings.epoch_bytes * self.peers;
+        self.next[k] += self.size * self.peers;
         let place = Place { input: *input, start, next, bytes: next - start, ended: next == file.size() };
         Ok(Some(decoding.decode(place, *format, raw, queue)))
     }

@@ -15,8 +15,6 @@ pub(crate) struct Extent {
     pub end: usize,
     /// Where the next record begins.
     pub next: usize,
-    /// A line end was seen: more bytes cannot change what the record is.
-    pub ended: bool,
     /// A quoted cell is still open at the end of the bytes.
     pub open: bool,
 }
@@ -43,7 +41,7 @@ pub(crate) fn record(bytes: &[u8], at: usize, delimiter: u8, mut each: impl FnMu
                 match memchr(b'"', &bytes[i..]) {
                     None => {
                         each(Cell { start, end: bytes.len(), quoted });
-                        return Extent { end: bytes.len(), next: bytes.len(), ended: false, open: true };
+                        return Extent { end: bytes.len(), next: bytes.len(), open: true };
                     }
                     Some(k) if bytes.get(i + k + 1) == Some(&b'"') => i += k + 2,
                     Some(k) => {
@@ -63,7 +61,7 @@ pub(crate) fn record(bytes: &[u8], at: usize, delimiter: u8, mut each: impl FnMu
                 // A `\r` before the line end belongs to it.
                 let end = if stop > start && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
                 each(Cell { start, end, quoted });
-                return Extent { end, next: (stop + 1).min(bytes.len()), ended: found.is_some(), open: false };
+                return Extent { end, next: (stop + 1).min(bytes.len()), open: false };
             }
         }
     }

@@ -1,7 +1,7 @@
-//! The quick way into a JSON object: flat, without escapes, each name once.
+//! The quick way into a JSON object: flat and without escapes.
 //!
 //! The scanner takes a record only when it is sure that it is valid JSON and what it says; anything else (an escape, a nested
-//! value, a name that comes twice, an exponent, white space other than a blank, an error) it leaves to
+//! value, an exponent, white space other than a blank, an error) it leaves to
 //! [`fallback`](super::fallback), which decides. So there is one definition of what a record means, and the scanner is a
 //! shortcut to it: wherever it answers, the two agree, which the tests try to refute.
 //!
@@ -70,9 +70,6 @@ impl Scanner {
             let value;
             (value, i) = scalar(b, blanks(b, i))?;
             if let Some(slot) = slot {
-                if slots[slot].kind != Kind::Absent {
-                    return None;
-                }
                 slots[slot] = value;
             }
             i = blanks(b, i);
@@ -202,17 +199,18 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The closing quote of a string that begins at `i`; `None` when an escape, a control character or the end comes first.
 ///
-/// Eight bytes at a time: `(x - 0x01..) & !x & 0x80..` marks the zero bytes of `x`; marks above the lowest may be wrong, the
-/// lowest is right, and only the lowest is used. Names and values are short, which favours this over a call of memchr.
+/// Eight bytes at a time: `(x - N..) & !x & 0x80..` marks the bytes of `x` below N (N up to 0x80); marks above the lowest may
+/// be wrong, the lowest is right, and only the lowest is used. `x ^ 0x02..` takes the quote, 0x22, to 0x20 and leaves the
+/// control characters below that, but no other byte, so that one test finds both. Names and values are short, which favours
+/// this over a call of memchr.
 #[inline]
 fn quote(b: &[u8], mut i: usize) -> Option<usize> {
     while let Some((word, _)) = b.get(i..)?.split_first_chunk::<8>() {
         let x = u64::from_le_bytes(*word);
-        let zero = |x: u64| x.wrapping_sub(ONES) & !x;
-        let quotes = zero(x ^ (ONES * b'"' as u64));
-        let escapes = zero(x ^ (ONES * b'\\' as u64));
-        let controls = x.wrapping_sub(ONES * 0x20) & !x;
-        let marks = (quotes | escapes | controls) & HIGHS;
+        let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x;
+        let quotes_and_controls = below(x ^ (ONES * 0x02), 0x21);
+        let escapes = below(x ^ (ONES * u64::from(b'\\')), 1);
+        let marks = (quotes_and_controls | escapes) & HIGHS;
         if marks != 0 {
             i += marks.trailing_zeros() as usize / 8;
             return (b[i] == b'"').then_some(i);
@@ -224,6 +222,33 @@ fn quote(b: &[u8], mut i: usize) -> Option<usize> {
             b'"' => return Some(i),
             b'\\' | 0..0x20 => return None,
             _ => i += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition of [`quote`], byte by byte.
+    fn slowly(b: &[u8], i: usize) -> Option<usize> {
+        let stop = (i..b.len()).find(|&k| matches!(b[k], b'"' | b'\\' | 0..0x20))?;
+        (b[stop] == b'"').then_some(stop)
+    }
+
+    #[test]
+    fn a_quote_is_found_wherever_and_whatever_stands_before_it() {
+        for place in 0..20 {
+            for (before, at, after) in (0..=255u8).flat_map(|x| [(x, b'"', b'a'), (b'a', x, b'"'), (x, x, b'"'), (0x80, x, 0x22)])
+            {
+                let mut text = [b'a'; 21];
+                text[place] = at;
+                text[..place].iter_mut().rev().take(1).for_each(|b| *b = before);
+                text[place + 1..].fill(after);
+                for from in 0..=place {
+                    assert_eq!(quote(&text, from), slowly(&text, from), "{text:?} from {from}");
+                }
+            }
         }
     }
 }

@@ -134,7 +134,8 @@ fn which_windows_are_compared() {
     assert!(ends(Reference::Mean(3), 0, 210).0.is_empty());
     assert!(ends(Reference::Size, 0, 90).0.is_empty());
     assert!(ends(Reference::Auto, 0, 0).0.is_empty());
-    assert!(ends(Reference::Mean(u32::MAX), 0, u32::MAX / 60 * 60).0.is_empty());
+    assert!(ends(Reference::Mean(1_000), 0, 60_000).0.is_empty());
+    assert_eq!(ends(Reference::Mean(1_000), 0, 60_060).0.len(), 1_000);
 }
 
 #[test]

@@ -54,39 +54,55 @@ pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<N
     let context = site.context.clone();
     let first = rows.scope().index() == 0;
     let to_first = (Exchange::new(|_: &Batch| 0), Exchange::new(|_: &Note| 0));
-    rows.binary_frontier::<_, CapacityContainerBuilder<Vec<()>>, _, _, _, _>(notes, to_first.0, to_first.1, "Collect", move |cap, _| {
-        let mut sink: Option<Box<dyn RowSink + Send>> = if first { context.sink.borrow_mut().take() } else { None };
-        let mut certificate = Certificate::default();
-        let mut stash: BTreeMap<u32, Vec<Batch>> = BTreeMap::new();
-        let mut cap = Some(cap);
-        move |(rows, row_frontier), (notes, note_frontier), _output| {
-            rows.for_each(|_, data| {
-                for batch in data.drain(..) {
-                    stash.entry(batch.s).or_default().push(batch);
+    rows.binary_frontier::<_, CapacityContainerBuilder<Vec<()>>, _, _, _, _>(
+        notes,
+        to_first.0,
+        to_first.1,
+        "Collect",
+        move |cap, _| {
+            let mut sink: Option<Box<dyn RowSink + Send>> = if first { context.sink.borrow_mut().take() } else { None };
+            let mut certificate = Certificate::default();
+            let mut stash: BTreeMap<u32, Vec<Batch>> = BTreeMap::new();
+            let mut unrevised: Vec<u64> = vec![];
+            let mut cap = Some(cap);
+            move |(rows, row_frontier), (notes, note_frontier), _output| {
+                rows.for_each(|_, data| {
+                    for batch in data.drain(..) {
+                        stash.entry(batch.s).or_default().push(batch);
+                    }
+                });
+                notes.for_each(|_, data| {
+                    for note in data.drain(..) {
+                        count(&context, &note);
+                        unrevised.resize(note.unrevised.len(), 0);
+                        unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
+                    }
+                });
+                let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
+                let open = [open(&row_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
+                let Some(open) = open else {
+                    if let Some(mut sink) = sink.take() {
+                        sink.ended(&unrevised);
+                    }
+                    cap = None;
+                    return;
+                };
+                while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
+                    let (learned, batches) = tick.remove_entry();
+                    let rows = put_in_order(learned, &batches, &mut certificate);
+                    if let Some(sink_ref) = &mut sink
+                        && let Err(message) = sink_ref.tick(&rows)
+                    {
+                        context.fail(Failure::Output(message));
+                        sink = None;
+                    }
                 }
-            });
-            notes.for_each(|_, data| data.drain(..).for_each(|note| count(&context, &note)));
-            let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
-            let open = [open(&row_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
-            let Some(open) = open else {
-                cap = None;
-                return;
-            };
-            while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
-                let (learned, batches) = tick.remove_entry();
-                let rows = put_in_order(learned, &batches, &mut certificate);
-                if let Some(sink_ref) = &mut sink
-                    && let Err(message) = sink_ref.tick(&rows)
+                if let Some(cap) = &mut cap
+                    && cap.time().s < open
                 {
-                    context.fail(Failure::Output(message));
-                    sink = None;
+                    cap.downgrade(&Bi::diagonal(open));
                 }
             }
-            if let Some(cap) = &mut cap
-                && cap.time().s < open
-            {
-                cap.downgrade(&Bi::diagonal(open));
-            }
-        }
-    })
+        },
+    )
 }

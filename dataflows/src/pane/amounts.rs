@@ -106,7 +106,11 @@ impl Amounts {
             let pane = ceil(pane, self.slide);
             if pane == end {
                 let pane = self.pane(pane);
-                if sign > 0 { pane.sale(amount) } else { pane.cancel(amount) }
+                if sign > 0 {
+                    pane.sale(amount)
+                } else {
+                    pane.cancel(amount)
+                }
                 continue;
             }
             let from = first_end(delta.s, self.lateness, self.slide).max(pane);
@@ -141,7 +145,11 @@ impl Amounts {
         let mut late = std::mem::take(&mut self.late).into_iter().peekable();
         while let Some((pane, from, amount, sign)) = late.next() {
             let p = self.pane(pane);
-            if sign > 0 { p.sale(amount) } else { p.cancel(amount) }
+            if sign > 0 {
+                p.sale(amount)
+            } else {
+                p.cancel(amount)
+            }
             if late.peek().is_none_or(|next| next.1 != from) && from < s {
                 let upto = late.peek().map_or(s, |next| next.1.min(s));
                 self.settle(from, upto, s, out);

@@ -86,9 +86,11 @@ impl<V: Tally> Arena<V> {
         }
     }
 
-    /// Forgets a key; all its panes have expired.
+    /// Forgets a key; all its panes have expired. It may never have had one here.
     pub fn forget(&mut self, id: u32) {
-        self.keys[id as usize] = Key::default();
+        if let Some(key) = self.keys.get_mut(id as usize) {
+            *key = Key::default();
+        }
     }
 
     /// Entries held.

@@ -63,7 +63,7 @@ impl Late {
     }
 }
 
-/// What was the best at an end, and by how much a key may have had more sales there than at the end after it.
+/// What was the best at an end, and by how much a key may have had more sales at the end before it.
 #[derive(Clone, Copy, Default)]
 struct Past {
     best: Node,
@@ -122,14 +122,16 @@ impl Best {
     pub fn add(&mut self, id: u32, pane: u32, sales: i64, s: u32, from: u32) {
         // What leaves at s itself is taken away again in `close`.
         self.counts.add(id, if pane + self.size >= s { sales } else { 0 });
-        if pane == s {
-            self.taken += (-sales).max(0);
-        } else {
+        // What is taken back is missing from the first end that the row changes on.
+        let lost = (-sales).max(0);
+        match (from < s).then(|| self.index(from, s)).flatten() {
+            Some(i) => self.past[i].slack += lost,
+            None => self.taken += lost,
+        }
+        if pane < s {
             self.late.push(Late { id, pane, from, sales });
-            for (e, n) in [(pane, (-sales).max(0)), (pane + self.size, sales.max(0))] {
-                if let Some(i) = (e < s).then(|| self.index(e, s)).flatten() {
-                    self.past[i].slack += n;
-                }
+            if let Some(i) = (pane + self.size < s).then(|| self.index(pane + self.size, s)).flatten() {
+                self.past[i].slack += sales.max(0);
             }
         }
     }
@@ -163,7 +165,7 @@ impl Best {
             } else {
                 let i = self.index(e, s);
                 let before = old(&self.past, i);
-                (before, self.corrected(before, e, s, slack, arena, names))
+                (before, self.corrected(e, s, slack, arena, names))
             };
             if (after, is) != (before, was) {
                 let mut four = [(after, 1), (before, -1), (is, -1), (was, 1)];
@@ -193,8 +195,9 @@ impl Best {
         self.late.clear();
     }
 
-    /// The best at the end `e < s`, which was `old` before the late rows of end `s`. `slack` is that of `s` itself.
-    fn corrected<V: Tally>(&self, old: Node, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &Texts) -> Node {
+    /// The best at the end `e < s` with the late rows of end `s`. `slack` is that of `s` itself.
+    fn corrected<V: Tally>(&self, e: u32, s: u32, slack: i64, arena: &Arena<V>, names: &Texts) -> Node {
+        let old = self.index(e, s).and_then(|i| self.past.get(i)).map_or(0, |p| p.best);
         let counts = |x: &&Late| x.from <= e && x.pane + self.size > e;
         let mut rows: Vec<(u32, i64)> = self.late.iter().filter(counts).map(|x| (x.id, x.sales)).collect();
         if rows.is_empty() {

@@ -330,6 +330,10 @@ impl<V: Tally> Class<V> {
 
     /// Takes the rows of tick `s`. Ticks come in order, and [`Class::close`] has been called up to `s - 1`.
     pub fn learn(&mut self, delta: &Delta<V>) {
+        // Without windows nobody asks for products, and nothing would ever close.
+        if self.counts.is_empty() && self.tallies.is_none() {
+            return;
+        }
         let names = &mut *self.names.borrow_mut();
         let local = &mut self.local[delta.from as usize];
         for (id, name) in &delta.names {
@@ -360,6 +364,7 @@ impl<V: Tally> Class<V> {
             let end = ceil(delta.s, grain.slide);
             for c in &delta.customers {
                 let (id, pane) = (local[c.id as usize], ceil(c.pane, grain.slide));
+                names.seen(id, delta.s);
                 grain.begin(end);
                 if pane == end {
                     orders.add(id, c.customer, c.sales.into());
@@ -426,11 +431,46 @@ impl<V: Tally> Class<V> {
         });
     }
 
+    /// Keys that this worker has come to own, each time that it did.
+    pub fn named(&self) -> u64 {
+        self.names.borrow().made()
+    }
+
     /// Live (key, pane) entries, and the bytes reserved for them.
     pub fn size(&self) -> (usize, usize) {
         let best = |w: &WindowState| w.best.as_ref().map_or(0, Best::bytes);
         let counts = self.counts.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         let tallies = self.tallies.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         counts.chain(tallies).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{FeatureSpec, Spec, WindowSpec};
+
+    /// Every tick sells another product; the names, ids and panes that are kept stay as many as fit into twice the hold.
+    #[test]
+    fn what_nobody_buys_any_more_is_forgotten() {
+        let window = WindowSpec { name: "6s/3s".into(), size: 6_000, slide: 3_000, lateness: 6_000, biggest: false };
+        let features = FeatureSpec { enabled: false, ..Spec::default().features };
+        let plan = Plan::new(&Spec { windows: vec![window], features, ..Spec::default() }).unwrap();
+        let names = Rc::new(RefCell::new(Names::new(false)));
+        let mut class = Class::<Count>::new(&plan, Kind::Products, 1, names.clone());
+        let hold = super::super::delta::hold(&plan);
+        let mut most = (0, 0);
+        for tick in 1..=40 * hold {
+            let s = tick * 3;
+            let named = vec![(tick % 7, format!("product {tick}"))];
+            let delta = Delta { s, names: named, ids: vec![tick % 7], tallies: vec![Count(1)], ..Delta::default() };
+            class.learn(&delta);
+            while let Some(end) = class.busy().filter(|e| *e <= s) {
+                let mut changes = Changes::new(1);
+                class.close(end, &mut changes);
+            }
+            most = (most.0.max(class.size().0), most.1.max(names.borrow().names.len()));
+        }
+        assert!(most.0 <= 8 && most.1 <= 2 * hold as usize, "{most:?}");
     }
 }

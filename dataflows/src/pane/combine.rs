@@ -58,9 +58,13 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     builder.build(move |mut caps| {
         let mut fold = Fold::new(&site.context.plan, me, peers);
         let mut letters: Vec<Batch> = vec![];
+        let mut naps = site.setup.faults.naps(0, me);
+        let mut lose = site.setup.faults.lose.filter(|_| me == 0);
         move |frontiers| {
+            naps.nap();
             input.for_each(|_, data| {
-                for block in data.drain(..) {
+                for mut block in data.drain(..) {
+                    lost(&mut lose, &mut block);
                     let mut batch = Batch::new(block.before + 1, Table::DeadLetters);
                     for r in &block.decoded.rejects {
                         letter(&site, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
@@ -111,6 +115,17 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
         }
     });
     Combined { sellers, categories, products, amounts, lumps, notes, dead }
+}
+
+/// Loses the sale that a test asked for.
+fn lost(lose: &mut Option<u64>, block: &mut Released) {
+    let Some(n) = *lose else { return };
+    let sales = block.decoded.sales.len() as u64;
+    *lose = n.checked_sub(sales);
+    if n < sales {
+        block.decoded.sales.remove(n as usize);
+        block.decoded.spans.remove(n as usize);
+    }
 }
 
 fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {

@@ -23,11 +23,6 @@ impl<const N: usize> Due<N> {
         Due { slide, next: slide, now: vec![], later: VecDeque::new() }
     }
 
-    /// The end that closes next.
-    pub fn next(&self) -> u32 {
-        self.next
-    }
-
     /// Says that what is put from here on was learned when the window end `end` was the next to close.
     /// Ends in between must have nothing due; see [`Due::busy`].
     pub fn skip_to(&mut self, end: u32) {

@@ -12,7 +12,6 @@ use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
 use crate::sale::{Op, Sale};
-use crate::time::Bi;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -214,13 +213,10 @@ impl Fold {
         while let Some(t) = self.busy(upto) {
             self.skip_to(t);
             let mut sales = self.near.pop_front().unwrap_or_default();
-            if let Some(mut more) = self.far.remove(&t) {
-                sales.append(&mut more);
-            }
             self.first = t + 1;
             let windows = self.plan.windows.len();
             let (mut note, gates) = self.released.remove(&t).unwrap_or_else(|| (Note::new(t, windows), [0; 3]));
-            self.on_time(t, &sales, gates, names, &mut note, out);
+            self.on_time(&sales, gates, names, &mut note, out);
             sales.clear();
             self.pool.push(sales);
             if let Some(late) = self.late.remove(&t) {
@@ -250,7 +246,8 @@ impl Fold {
         }
     }
 
-    fn on_time(&mut self, s: u32, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+    fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
+        let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
         let mut amounts = self.blank_amounts(s);
         let orders = self.plan.features.enabled && self.plan.features.orders;
@@ -338,11 +335,6 @@ impl Fold {
             d.forget(before, |id| held[id as usize], |id| told.forget(id));
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
-    }
-
-    /// The tick that closes next, as a time.
-    pub fn open(&self) -> Bi {
-        Bi::diagonal(self.first)
     }
 }
 

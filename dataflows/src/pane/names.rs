@@ -23,6 +23,7 @@ pub struct Names {
     /// Rows up to this tick are out.
     pub rows_out: u32,
     swept: u32,
+    made: u64,
     /// Ids in the order of their names, those in `fresh` aside.
     order: Vec<u32>,
     fresh: Vec<u32>,
@@ -31,6 +32,16 @@ pub struct Names {
 }
 
 impl Names {
+    /// `served`: rows are made from the ids, and say when they are out through `rows_out`.
+    pub fn new(served: bool) -> Names {
+        Names { rows_out: if served { 0 } else { u32::MAX }, ..Names::default() }
+    }
+
+    /// Names that this worker has come to own, each time that it did.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
     /// The id of a name, spoken of at tick `s`.
     pub(super) fn id(&mut self, name: &str, s: u32) -> u32 {
         let key = identity(name.as_bytes());
@@ -39,6 +50,7 @@ impl Names {
             self.seen[id as usize] = s;
             return id;
         }
+        self.made += 1;
         let id = match self.free.pop() {
             Some(id) => {
                 self.names.set(id, name);

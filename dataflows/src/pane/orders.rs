@@ -54,11 +54,6 @@ impl Orders {
         self.late.push((pane, from, (id, customer), sales));
     }
 
-    /// Whether something waits for the end that closes next.
-    pub fn dirty(&self) -> bool {
-        !self.open.is_empty() || !self.late.is_empty()
-    }
-
     /// The oldest pane that is still inside the window.
     pub fn leaving(&self) -> Option<u32> {
         self.panes.iter().map(|p| p.0).find(|p| *p > self.left)

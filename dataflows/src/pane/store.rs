@@ -5,6 +5,7 @@ use super::class::{Changes, Class, Kind};
 use super::delta::Delta;
 use super::names::Names;
 use super::tally::Tally;
+use crate::clock::context::add;
 use crate::group::Totals;
 use crate::plan::{Plan, ceil};
 use crate::site::Site;
@@ -65,9 +66,11 @@ pub(super) fn paces(plan: &Plan) -> Vec<(u32, u32)> {
 /// The store of a class of keys.
 pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, site: &Site) -> Stored<'s, V> {
     let scope = deltas.scope();
-    let peers = scope.peers();
+    let (me, peers) = (scope.index(), scope.peers());
     let plan = site.context.plan.clone();
-    let names = Rc::new(RefCell::new(Names::default()));
+    // Where no table is served from the ids, nobody waits with rows that still need the names.
+    let served = plan.features.enabled && kind != Kind::Products;
+    let names = Rc::new(RefCell::new(Names::new(served)));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
     let mut input = builder.new_input(deltas, Exchange::new(|d: &Delta<V>| u64::from(d.to)));
     let (mut presence_out, mut presence, mut best_out, mut best) = (vec![], vec![], vec![], vec![]);
@@ -90,8 +93,11 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
         let n = plan.windows.len();
         let paces = paces(&plan);
         let mut stash: BTreeMap<u32, Vec<Delta<V>>> = BTreeMap::new();
+        let mut naps = site.setup.faults.naps(kind as usize + 1, me);
+        let mut made = 0;
         let mut changes = Changes::new(n);
         move |frontiers| {
+            naps.nap();
             input.for_each(|_, data| {
                 for delta in data.drain(..) {
                     stash.entry(delta.s).or_default().push(delta);
@@ -125,6 +131,9 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
                 downgrade(cap, hold(open, slide, lateness));
             }
             site.keep(kind, class.size());
+            let names = class.named();
+            add(&site.context.counters.keys, names - made);
+            made = names;
         }
     });
     Stored { presence, best, sums: sums.as_collection(), names }

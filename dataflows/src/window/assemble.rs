@@ -186,10 +186,11 @@ impl Assembly {
         u64::from(empty.saturating_sub(written))
     }
 
-    /// Moves on to the learned tick `s`, takes its updates, and gives the rows that differ from what was last said, by end.
-    /// Returns the first end that was looked at.
-    pub fn learn(&mut self, plan: &Plan, s: u32, updates: Updates, first: i64, ending: Option<Ending>, rows: &mut Vec<WindowRow>) -> u32 {
+    /// Moves on to the learned tick `s` and takes its updates. Returns the first end that was looked at, and the rows that differ
+    /// from what was last said, by end.
+    pub fn learn(&mut self, plan: &Plan, s: u32, updates: Updates, first: i64, ending: Option<Ending>) -> (u32, Vec<WindowRow>) {
         self.move_to(s);
+        let mut rows = vec![];
         let mut from = updates.first().unwrap_or(s).min(s);
         let newest = self.newest;
         let back = |end: u32| ((newest - end) / self.slide) as usize;
@@ -210,14 +211,21 @@ impl Assembly {
                 if said.row != truth {
                     let (start, deleted) = (plan.millis(end) - i64::from(self.size) * plan.tick, truth.is_none());
                     let columns = truth.clone().unwrap_or_default();
-                    rows.push(WindowRow { window: self.index, start, end: plan.millis(end), revision: said.next, deleted, columns });
+                    rows.push(WindowRow {
+                        window: self.index,
+                        start,
+                        end: plan.millis(end),
+                        revision: said.next,
+                        deleted,
+                        columns,
+                    });
                     said.next += 1;
                     said.row = truth;
                 }
             }
             end += self.slide;
         }
-        from
+        (from, rows)
     }
 
     /// Makes `s` the newest end.

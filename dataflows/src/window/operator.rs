@@ -132,17 +132,16 @@ impl Windows {
             let w = &plan.windows[i];
             let idle = updates.totals.is_empty() && self.assemblies[i].busy() != Some(s);
             let quiet = idle && updates.seller.is_empty() && updates.category.is_empty() && updates.biggest.is_empty();
-            if quiet || s % w.slide != 0 {
+            if quiet || !s.is_multiple_of(w.slide) {
                 continue;
             }
-            let mut rows = vec![];
-            let from = self.assemblies[i].learn(plan, s, updates, self.first, ending, &mut rows);
+            let (from, rows) = self.assemblies[i].learn(plan, s, updates, self.first, ending);
             for row in rows {
                 let place = (batches[0].rows.len() as u32, 0);
                 batches[0].row(place, "", |text| json::window(plan, &row, text));
                 batches[0].windows.push(row);
             }
-            let mut end = from;
+            let mut end = if self.events.watches(i) { from } else { s + 1 };
             while end <= s {
                 self.judge(plan, i, end, s, &mut batches);
                 end += w.slide;
@@ -173,34 +172,44 @@ impl Windows {
 }
 
 /// Rows of `windows`, `events` and `suppressed`, on worker 0.
-pub fn windows<'s>(changes: Stream<'s, Bi, Vec<WindowUpdate>>, notes: Stream<'s, Bi, Vec<Note>>, site: &Site) -> Stream<'s, Bi, Vec<Batch>> {
+pub fn windows<'s>(
+    changes: Stream<'s, Bi, Vec<WindowUpdate>>,
+    notes: Stream<'s, Bi, Vec<Note>>,
+    site: &Site,
+) -> Stream<'s, Bi, Vec<Batch>> {
     let site = site.clone();
     let to_first = Exchange::new(|_: &Note| 0);
-    changes.binary_frontier::<_, CapacityContainerBuilder<Vec<Batch>>, _, _, _, _>(notes, Pipeline, to_first, "Windows", move |cap, _| {
-        let mut cap = Some(cap);
-        let mut windows = Windows::new(&site);
-        move |(changes, change_frontier), (notes, note_frontier), output| {
-            changes.for_each(|_, data| {
-                for ((i, change), t, d) in data.drain(..) {
-                    windows.updates.entry(t.s).or_default().push((i, t.e, change, d));
+    changes.binary_frontier::<_, CapacityContainerBuilder<Vec<Batch>>, _, _, _, _>(
+        notes,
+        Pipeline,
+        to_first,
+        "Windows",
+        move |cap, _| {
+            let mut cap = Some(cap);
+            let mut windows = Windows::new(&site);
+            move |(changes, change_frontier), (notes, note_frontier), output| {
+                changes.for_each(|_, data| {
+                    for ((i, change), t, d) in data.drain(..) {
+                        windows.updates.entry(t.s).or_default().push((i, t.e, change, d));
+                    }
+                });
+                notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
+                let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
+                let open = [open(&change_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
+                let Some((open, hold)) = open.zip(cap.as_mut()) else {
+                    cap = None;
+                    return;
+                };
+                {
+                    let mut session = output.session(&*hold);
+                    while let Some(s) = windows.next(open) {
+                        windows.close(s, |batch| session.give(batch));
+                    }
                 }
-            });
-            notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
-            let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
-            let open = [open(&change_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
-            let Some((open, hold)) = open.zip(cap.as_mut()) else {
-                cap = None;
-                return;
-            };
-            {
-                let mut session = output.session(&*hold);
-                while let Some(s) = windows.next(open) {
-                    windows.close(s, |batch| session.give(batch));
+                if hold.time().s < open {
+                    hold.downgrade(&Bi::diagonal(open));
                 }
             }
-            if hold.time().s < open {
-                hold.downgrade(&Bi::diagonal(open));
-            }
-        }
-    })
+        },
+    )
 }

@@ -101,21 +101,45 @@ fn a_header_without_what_the_settings_ask_for() {
 
 #[test]
 fn many_names_and_long_ones() {
-    // More names than the scanner learns, names beyond 32 bytes, and names that only differ in their last byte.
+    // More names than the scanner learns, each longer than it compares, and all alike but for their last bytes.
     let long = "a_name_of_more_than_thirty-two_bytes_";
-    let names: Vec<String> = (0..100).map(|i| format!("{long}{i:03}")).collect();
-    let name = |i: usize| From::Fields(vec![names[i].clone()]);
+    let values = [(9, "\"S\""), (99, "\"P\""), (98, "\"A\""), (50, "1"), (51, "2"), (52, "\"PIX\""), (0, "0")];
+    let fields = ["id_sale", "id_product", "seller", "price", "quantity", "tp_payment", "sale_date"];
+    let fields = fields.into_iter().zip(values).map(|(field, (i, _))| (field, From::Fields(vec![format!("{long}{i:03}")])));
+    let schema = Schema { fields: fields.collect(), ..Schema::default() };
+    let value = |i: usize| values.iter().find(|(at, _)| *at == i).map_or("\"?\"", |(_, value)| value);
+    let fields: Vec<String> = (0..100).map(|i| format!("\"{long}{i:03}\":{}", value(i))).collect();
+    let line = format!("{{{}}}\n", fields.join(","));
+    assert_eq!(told(&schema, Format::Json, &line.repeat(3)), ["Sale A/P/General Category 100x2 @0"; 3]);
+}
+
+#[test]
+fn a_name_that_serves_two_fields() {
+    let names = |names: &[&str]| From::Fields(names.iter().map(|name| name.to_string()).collect());
     let schema = Schema {
-        fields: [("id_sale", name(9)), ("id_product", name(99)), ("seller", name(98)), ("price", name(50))].into(),
+        fields: [("id_product", names(&["a", "b"])), ("seller", names(&["a"])), ("nm_category", names(&["c", "a"]))].into(),
         ..Schema::default()
     };
-    let fields: Vec<String> = names
-        .iter()
-        .enumerate()
-        .map(|(i, name)| format!("\"{name}\":{}", if i == 50 { "1".into() } else { format!("\"v{i}\"") }))
-        .collect();
-    let line = format!("{{{},\"tp_payment\":\"PIX\",\"sale_date\":0}}\n", fields.join(","));
-    assert_eq!(told(&schema, Format::Json, &line.repeat(3)), ["Sale v98/v99/General Category 100x1 @0"; 3]);
+    let case = |more: &str, want: &str| {
+        let line = format!(r#"{{"id_sale":"S","price":1,"tp_payment":"PIX","sale_date":0,{more}}}"#);
+        assert_eq!(told(&schema, Format::Json, &line), [want], "{more}");
+    };
+    case(r#""a":"A""#, "Sale A/A/A 100x1 @0");
+    case(r#""a":"A","b":"B","c":"C""#, "Sale A/A/C 100x1 @0");
+    case(r#""b":"B","c":"C""#, "missing_field(seller)");
+}
+
+#[test]
+fn names_that_begin_alike() {
+    // The scanner compares 16 bytes at first; these differ after 20.
+    let schema = Schema { fields: [("price", From::Fields(vec!["unit_price_of_sale_net".into()]))].into(), ..Schema::default() };
+    let rest = r#""id_sale":"S","id_product":"P","seller":"A","tp_payment":"PIX","sale_date":0"#;
+    let net = format!(r#"{{"unit_price_of_sale_net":1,"unit_price_of_sale_tax":2,{rest}}}"#);
+    let tax = format!(r#"{{"unit_price_of_sale_tax":3,"unit_price_of_sale_net":4,{rest}}}"#);
+    let only = format!(r#"{{"unit_price_of_sale_tax":5,{rest}}}"#);
+    let told = told(&schema, Format::Json, &[&*net, &tax, &net, &only, &tax].join("\n"));
+    let sale = |cents: u32| format!("Sale A/P/General Category {cents}x1 @0");
+    assert_eq!(told, [sale(100), sale(400), sale(100), "missing_field(price)".into(), sale(400)]);
 }
 
 #[test]

@@ -52,6 +52,8 @@ fn what_is_no_record() {
         (b"{\"price\":1,}", "0..12 bad_json: not JSON near byte 12"),
         (b"{'price':1}", "0..11 bad_json: not JSON near byte 2"),
         (b"{} {}", "0..5 bad_json: not JSON near byte 4"),
+        (b"{\"price\":1}}", "0..12 bad_json: not JSON near byte 12"),
+        (b"{\"price\":1} {\"price\":1}", "0..23 bad_json: not JSON near byte 13"),
         (b"price", "0..5 bad_json: not JSON near byte 1"),
         (b"[1,2]", "0..5 not_an_object: JSON, but not an object"),
         (b"\"sale\"", "0..6 not_an_object: JSON, but not an object"),

@@ -21,7 +21,7 @@ const GOOD: [(&str, &str); 7] = [
 fn record(changes: &str) -> String {
     let mut fields: Vec<(String, String)> = GOOD.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     for change in changes.split_terminator("; ") {
-        let (name, value) = change.split_once('=').unwrap();
+        let (name, value) = change.split_once('=').expect("name=value");
         fields.retain(|(known, _)| known != name);
         if !value.is_empty() {
             fields.push((name.into(), value.into()));

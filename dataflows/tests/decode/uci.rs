@@ -51,6 +51,7 @@ fn schema() -> Schema {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn every_record_of_uci_online_retail_is_accounted_for() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/uci_online_retail.csv.gz");
     let Ok(file) = std::fs::File::open(&path) else {
@@ -61,7 +62,9 @@ fn every_record_of_uci_online_retail_is_accounted_for() {
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
     let mut decoder = Decoder::new(Arc::new(schema()));
     let mut names = Dictionaries::default();
-    let mut at = decoder.end(Format::Csv, &bytes, 0, 1).unwrap();
+    // No quoted cell of this file holds a line end.
+    let line_end = |from: usize| bytes[from..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |k| from + k + 1);
+    let mut at = line_end(0);
     decoder.header(0, &bytes[..at]).unwrap();
 
     let (mut records, mut rejected, mut customers, mut times) = (0, 0, 0, 0);
@@ -70,8 +73,7 @@ fn every_record_of_uci_online_retail_is_accounted_for() {
     let (mut ids, mut span) = (BTreeSet::new(), (i64::MAX, 0));
     while at < bytes.len() {
         names.block += 1;
-        let until = at + (1 << 20);
-        let end = decoder.end(Format::Csv, &bytes, at, until).unwrap_or(bytes.len());
+        let end = line_end((at + (1 << 20)).min(bytes.len()));
         let block = bytes[at..end].to_vec();
         let length = block.len();
         let decoded = decoder.block(Format::Csv, 0, block, at as u64, 0, length, &mut names);

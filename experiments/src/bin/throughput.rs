@@ -42,9 +42,6 @@ struct Arguments {
     /// Only the hand loop or only the pipeline, for a profiler
     #[arg(long, value_enum)]
     only: Option<Only>,
-    /// One more run of the pipeline that notes which operators the time goes to
-    #[arg(long)]
-    stages: bool,
     /// Append the result as a line of JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -162,7 +159,8 @@ fn main() -> Result<()> {
         None => println!("  rows are not compared: the hand loop takes no corrections"),
     }
     let mut shares = vec![];
-    if a.stages {
+    // One more run, which notes which operators the time goes to.
+    if a.only.is_none() {
         shares = bench.pipeline(&Null::default(), true)?.1.stages.shares();
         for (stage, share, operators) in &shares {
             println!("  {share:5.1} % {stage}");

@@ -101,7 +101,7 @@ impl Categories {
     }
 
     fn slide(&mut self) {
-        let new = std::mem::replace(&mut self.open, vec![]);
+        let new = std::mem::take(&mut self.open);
         for ((sums, minute), new) in self.sums.iter_mut().zip(&mut self.open_minute).zip(&new) {
             enter(sums, new, 1);
             *minute = (minute.0 + new.n, minute.1 + new.cents);
