@@ -32,3 +32,13 @@ fn ids_from_before_the_first_watermark_are_remembered_alike() {
     let records = first.chain(between).chain(again).collect();
     check(Params { deduplicate: 5_000, epoch_bytes: 600, ..Params::default() }, records);
 }
+
+/// Two sellers tie at the end 9 by late sales. One of them loses its sale again before the end 12, by a cancellation that
+/// comes too late for the end 9: there it still has it, and the smaller name.
+#[test]
+fn what_is_taken_back_too_late_for_an_end_stays_in_it() {
+    let by = |seller: &str, second| Record { seller: seller.into(), ..sale(second) };
+    let records = vec![by("M", 9.0), by("C", 8.6), by("B", 8.5), by("M", 10.0), cancel(by("B", 8.5)), by("M", 13.0)];
+    let windows = vec![Params::window(6, 3, 1), Params::window(1, 1, 1)];
+    check(Params { windows, slack: 0, epoch_bytes: 1, ..Params::default() }, records);
+}

@@ -63,7 +63,7 @@ impl Late {
     }
 }
 
-/// What was the best at an end, and by how much a key may have had more sales there than at the end after it.
+/// What was the best at an end, and by how much a key may have had more sales at the end before it.
 #[derive(Clone, Copy, Default)]
 struct Past {
     best: Node,
@@ -122,14 +122,16 @@ impl Best {
     pub fn add(&mut self, id: u32, pane: u32, sales: i64, s: u32, from: u32) {
         // What leaves at s itself is taken away again in `close`.
         self.counts.add(id, if pane + self.size >= s { sales } else { 0 });
-        if pane == s {
-            self.taken += (-sales).max(0);
-        } else {
+        // What is taken back is missing from the first end that the row changes on.
+        let lost = (-sales).max(0);
+        match (from < s).then(|| self.index(from, s)).flatten() {
+            Some(i) => self.past[i].slack += lost,
+            None => self.taken += lost,
+        }
+        if pane < s {
             self.late.push(Late { id, pane, from, sales });
-            for (e, n) in [(pane, (-sales).max(0)), (pane + self.size, sales.max(0))] {
-                if let Some(i) = (e < s).then(|| self.index(e, s)).flatten() {
-                    self.past[i].slack += n;
-                }
+            if let Some(i) = (pane + self.size < s).then(|| self.index(pane + self.size, s)).flatten() {
+                self.past[i].slack += sales.max(0);
             }
         }
     }
