@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`plan`] | what is computed: ticks, windows, features, gates, event rules |
 //! | [`time`] | the timestamp of the dataflow: (event tick, system tick) |
+//! | [`message`] | what came with a record from a broker |
 //! | [`sale`] | one validated sale, flat |
 //! | [`schema`] | how foreign records map onto the contract's fields |
 //! | [`dictionary`] | names to dense ids, with forgetting |
@@ -30,6 +31,7 @@
 
 pub mod plan;
 pub mod time;
+pub mod message;
 pub mod sale;
 pub mod schema;
 pub mod dictionary;

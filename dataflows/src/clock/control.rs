@@ -10,10 +10,12 @@
 //!    bindings come in order.
 //! 4. A binding that closes ends all three.
 
-use super::policy::{Clock, Order, Reached, Report, Rules};
+use super::live::LiveReader;
+use super::policy::{Clock, Order, Policy, Reached, Report, Rules};
 use super::reader::{Decoding, ReadAhead, Reader};
-use super::{Feed, Input, Settings, Shared, least_system_tick};
+use super::{Context, Failure, Feed, Inputs, Settings, Shared, State, least_system_tick};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::{Operator, source};
@@ -24,10 +26,67 @@ type Built<D> = CapacityContainerBuilder<Vec<D>>;
 /// An order and the worker it is for.
 type Addressed = (u64, Order);
 
-/// Builds the control dataflow. `inputs` are this worker's view of all inputs.
-pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared, decoding: Decoding, inputs: &[Input]) {
-    let reports = read(scope, settings, shared, decoding, inputs);
-    let orders = clock(reports, settings, shared, inputs.len());
+/// What a worker reads in `Read`.
+pub(super) enum Reading {
+    /// Blocks of files, as far ahead as may be.
+    Files(Reader, ReadAhead),
+    /// Partitions.
+    Live(LiveReader),
+}
+
+impl Reading {
+    /// That of one worker.
+    pub(super) fn new(settings: &Settings, inputs: Inputs, (index, peers): (usize, usize)) -> (Reading, Vec<super::Input>) {
+        match inputs {
+            Inputs::Stored(inputs) => {
+                let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
+                    Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
+                    Feed::Mine(_) | Feed::Other => None,
+                });
+                let reader = Reader::new(settings.epoch_bytes, files.collect(), index, peers);
+                (Reading::Files(reader, ReadAhead::new(settings, inputs.len(), peers)), inputs)
+            }
+            Inputs::Live(partitions) => {
+                let live = matches!(settings.policy, Policy::Live(_));
+                (Reading::Live(LiveReader::new(partitions, (index, peers), live)), vec![])
+            }
+        }
+    }
+
+    fn hear(&mut self, order: &Order) -> Result<(), Failure> {
+        match self {
+            Reading::Files(_, ahead) => ahead.hear(order),
+            Reading::Live(reader) => reader.hear(order)?,
+        }
+        Ok(())
+    }
+
+    /// One block; says whether there may be more.
+    fn step(&mut self, decoding: &Decoding, state: &mut State, reports: &mut Vec<Report>) -> Result<bool, Failure> {
+        match self {
+            Reading::Files(reader, ahead) => {
+                let block = reader.step(ahead, decoding, &mut state.raw)?;
+                let more = block.is_some();
+                reports.extend(block.map(Report::Read));
+                Ok(more)
+            }
+            Reading::Live(reader) => reader.step(decoding, &mut state.raw, reports),
+        }
+    }
+}
+
+/// Builds the control dataflow.
+pub(super) fn build(
+    scope: Scope<'_, u64>,
+    settings: &Settings,
+    shared: &Shared,
+    decoding: Decoding,
+    reading: Reading,
+    inputs: usize,
+) {
+    let context = decoding.context.clone();
+    let reports = read(scope, settings, shared, decoding, reading);
+    let orders = clock(reports, settings, shared, context, inputs);
     bind(orders, shared);
 }
 
@@ -36,26 +95,25 @@ fn read<'s>(
     settings: &Settings,
     shared: &Shared,
     decoding: Decoding,
-    inputs: &[Input],
+    mut reading: Reading,
 ) -> Stream<'s, u64, Vec<Report>> {
-    let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
-        Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
-        Feed::Mine(_) | Feed::Other => None,
-    });
-    let mut reader = Reader::new(settings.epoch_bytes, files.collect(), scope.index(), scope.peers());
-    let mut ahead = ReadAhead::new(settings, inputs.len(), scope.peers());
     let (shared, stop) = (shared.clone(), settings.stop.clone());
     source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.reader = Some(again.clone());
         shared.borrow_mut().reader = info.address.to_vec();
+        if let Reading::Live(reader) = &mut reading {
+            reader.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
+        }
         let (mut cap, mut stopped) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
             let shared = &mut *shared.borrow_mut();
             let mut closing = false;
             for order in shared.for_reader.drain(..) {
-                ahead.hear(&order);
+                if let Err(failure) = reading.hear(&order) {
+                    decoding.context.fail(failure);
+                }
                 closing |= matches!(order, Order::Bind(binding) if binding.closes());
             }
             if shared.carried > *held.time() {
@@ -66,12 +124,9 @@ fn read<'s>(
                 return;
             }
             let mut reports = std::mem::take(&mut shared.decoded);
-            match reader.step(&ahead, &decoding, &mut shared.raw) {
-                Ok(Some(block)) => {
-                    reports.push(Report::Read(block));
-                    again.activate();
-                }
-                Ok(None) => (),
+            match reading.step(&decoding, shared, &mut reports) {
+                Ok(true) => again.activate(),
+                Ok(false) => (),
                 Err(failure) => decoding.context.fail(failure),
             }
             if !stopped && stop.load(Ordering::Relaxed) {
@@ -89,6 +144,7 @@ fn clock<'s>(
     reports: Stream<'s, u64, Vec<Report>>,
     settings: &Settings,
     shared: &Shared,
+    context: Context,
     inputs: usize,
 ) -> Stream<'s, u64, Vec<Addressed>> {
     let scope = reports.scope();
@@ -97,12 +153,16 @@ fn clock<'s>(
         policy: settings.policy.clone(),
         max_drift: settings.max_drift,
         max_jump: settings.max_jump,
-        limit: 2 * peers,
+        // One epoch of live inputs spans all workers, one of files is a block.
+        limit: if matches!(settings.policy, Policy::Files) { 2 * peers } else { 2 },
         stride: settings.ahead * peers as u64 * settings.epoch_bytes,
     };
     let (shared, plan, clocked) = (shared.clone(), settings.plan.clone(), settings.progress.clone());
+    let (wall, record) = (settings.wall.clone(), settings.record.clone());
     reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |cap, info| {
+        let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
+        let mut alarmed: Option<i64> = None;
         let mut clock = (scope.index() == 0).then(|| (Clock::new(plan.clone(), rules, inputs), cap));
         move |(input, frontier), output| {
             input.for_each(|_, reports| {
@@ -113,14 +173,34 @@ fn clock<'s>(
             let Some((policy, held)) = &mut clock else { return };
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            while let Some(order) = policy.next(Reached { carried, system, wall: None }) {
+            let now = Reached { carried, system, wall: wall.as_ref().map(|wall| wall()) };
+            while let Some(order) = policy.next(now) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
+                    // On record before anything follows from it. A stop leaves no trace: the next run goes on there.
+                    if policy.decides()
+                        && !binding.stop
+                        && let Some(record) = &record
+                        && let Err(problem) = record.binding(binding)
+                    {
+                        context.fail(Failure::Output(problem));
+                        clock = None;
+                        return;
+                    }
                 }
                 output.session(&*held).give_iterator((0..peers as u64).map(|worker| (worker, order.clone())));
                 if let Order::Bind(binding) = &order {
                     held.downgrade(&(binding.epoch + 1));
                 }
+            }
+            if let Some(problem) = policy.broken() {
+                context.fail(Failure::Input(problem.to_owned()));
+            }
+            if let Some((at, millis)) = now.wall.zip(policy.alarm(now))
+                && alarmed.is_none_or(|alarm| alarm <= at || alarm > at.saturating_add_unsigned(millis))
+            {
+                alarmed = Some(at.saturating_add_unsigned(millis));
+                again.activate_after(Duration::from_millis(millis));
             }
             if policy.done() {
                 clock = None;

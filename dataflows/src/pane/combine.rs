@@ -129,10 +129,12 @@ fn lost(lose: &mut Option<u64>, block: &mut Released) {
 }
 
 fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
-    let offset = block.decoded.base + u64::from(span.start);
+    let message = block.decoded.messages.at(span.start);
+    let offset = message.as_ref().map_or(block.decoded.base + u64::from(span.start), |message| message.offset);
+    let timestamp = message.and_then(|message| message.timestamp);
     let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
-    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
-    let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
+    let source = site.context.source(block.input);
+    let letter = DeadLetter { source, partition: block.input, offset, timestamp, disposition, errors, payload };
     to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
     to.certify(|text| json::dead_letter(&letter, true, text));
 }
