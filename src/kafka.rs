@@ -5,3 +5,4 @@
 
 pub mod client;
 pub mod admin;
+pub mod topics;

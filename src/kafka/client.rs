@@ -9,7 +9,7 @@ use crate::settings::kafka::{Kafka, Proof, Protocol, Security};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::Duration;
 
 /// How long a question to the cluster may take before we say that it is away.
@@ -216,6 +216,14 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// An error that librdkafka raises outside of any call, for contexts that have more to do.
+///
+/// One address that does not answer is no trouble yet: `localhost` has two, and a cluster has several brokers.
 pub fn trouble(error: &KafkaError, reason: &str) {
-    tracing::warn!("Kafka: {reason} ({error})");
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve | RDKafkaErrorCode::OperationTimedOut) => {
+            tracing::info!("Kafka: {reason}");
+        }
+        Some(RDKafkaErrorCode::AllBrokersDown) => tracing::warn!("Kafka: no broker answers; trying again"),
+        _ => tracing::warn!("Kafka: {reason} ({error})"),
+    }
 }

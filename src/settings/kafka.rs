@@ -301,9 +301,9 @@ fn security(raw: &raw::Kafka, effective: &Effective) -> Result<Security, Error> 
     let key_password = hidden("key_password", &raw.key_password_file)?;
     let proof = match (protocol.sasl(), raw.mechanism.trim()) {
         (true, mechanism) => Some(proof(raw, mechanism, password, client_secret, &wrong)?),
-        (false, "") if raw.username.is_empty() && password == Hidden::None => None,
+        (false, "") if raw.username.is_empty() => None,
         (false, _) => {
-            let message = "a mechanism, a name or a password is used with \"sasl_ssl\" and \"sasl_plaintext\" only";
+            let message = "a mechanism and a name are used with \"sasl_ssl\" and \"sasl_plaintext\" only";
             return Err(wrong("security", message));
         }
     };
