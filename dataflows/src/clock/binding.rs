@@ -113,6 +113,6 @@ pub enum Order {
         /// See there.
         upto: u64,
     },
-    /// All that was recorded has been asked for: read the live inputs on.
+    /// Nothing recorded is left to be asked for: read the live inputs on.
     Live,
 }

@@ -46,10 +46,7 @@ impl Reading {
                 let reader = Reader::new(settings.epoch_bytes, files.collect(), index, peers);
                 (Reading::Files(reader, ReadAhead::new(settings, inputs.len(), peers)), inputs)
             }
-            Inputs::Live(partitions) => {
-                let live = matches!(settings.policy, Policy::Live(_));
-                (Reading::Live(LiveReader::new(partitions, (index, peers), live)), vec![])
-            }
+            Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, (index, peers))), vec![]),
         }
     }
 
@@ -163,6 +160,7 @@ fn clock<'s>(
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
         let mut alarmed: Option<i64> = None;
+        let mut first = matches!(rules.policy, Policy::Live(_)).then_some(Order::Live);
         let mut clock = (scope.index() == 0).then(|| (Clock::new(plan.clone(), rules, inputs), cap));
         move |(input, frontier), output| {
             input.for_each(|_, reports| {
@@ -174,7 +172,7 @@ fn clock<'s>(
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
             let now = Reached { carried, system, wall: wall.as_ref().map(|wall| wall()) };
-            while let Some(order) = policy.next(now) {
+            while let Some(order) = first.take().or_else(|| policy.next(now)) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
                     // On record before anything follows from it. A stop leaves no trace: the next run goes on there.

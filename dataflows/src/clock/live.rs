@@ -100,15 +100,15 @@ pub struct LiveReader {
     peers: u64,
     owned: Vec<Owned>,
     turn: usize,
-    /// What is read need not stand in a recording.
+    /// The clock has said that nothing recorded is left.
     live: bool,
 }
 
 impl LiveReader {
-    /// `live`: nothing recorded comes first.
-    pub fn new(partitions: Box<dyn Partitions>, (index, peers): (usize, usize), live: bool) -> LiveReader {
+    /// The reader of one worker of so many.
+    pub fn new(partitions: Box<dyn Partitions>, (index, peers): (usize, usize)) -> LiveReader {
         let (index, peers) = (index as u64, peers as u64);
-        LiveReader { partitions, index, peers, owned: vec![], turn: 0, live }
+        LiveReader { partitions, index, peers, owned: vec![], turn: 0, live: false }
     }
 
     /// How to wake the reader.
