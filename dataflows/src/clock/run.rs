@@ -54,7 +54,7 @@ where
         for_reader: vec![],
         for_pull: vec![],
         decoded: vec![],
-        carried: 0,
+        carried: context.snapshots.resume(|resume| resume.clock.epoch).unwrap_or(0),
         closed: false,
         probe: None,
         reader: vec![],
