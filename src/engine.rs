@@ -166,6 +166,7 @@ fn settings(job: &Job) -> Settings {
         max_drift: job.max_drift,
         // The broker's time guards the dates of live inputs.
         max_jump: job.max_jump.filter(|_| job.live.is_none()),
+        checkpoint: None,
         stop: job.stop.flag(),
         progress: job.progress.clone(),
         wall: job.live.is_some().then(|| Arc::new(now) as Arc<dyn Fn() -> i64 + Send + Sync>),

@@ -13,6 +13,7 @@
 //! | [`live`] | partitions of messages that go on for ever |
 //! | [`jump`] | one wild date must not move the watermark |
 //! | [`binding`] | what workers and clock say to each other |
+//! | [`checkpoint`] | when a checkpoint is cut |
 //! | [`policy`] | from reports to bindings |
 //! | `reader`, `raw`, `control`, `bound`, `tally`, `run` | the operators around them |
 //! | `front`, `intake` | inputs that are read from front to end |
@@ -23,6 +24,7 @@ pub mod blocks;
 pub mod live;
 pub mod jump;
 pub mod binding;
+pub mod checkpoint;
 pub mod policy;
 mod reader;
 mod raw;
@@ -33,6 +35,7 @@ mod bound;
 mod tally;
 mod run;
 
+pub use checkpoint::Every;
 pub use context::{Context, Counters, Counts, Failure, Sizes, Waiting};
 pub use feed::{Blocks, Decode, Feed, Format, Input, Inputs, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
@@ -67,6 +70,8 @@ pub struct Settings {
     pub max_drift: i64,
     /// A date this many milliseconds ahead of its input needs to be confirmed. See [`jump`].
     pub max_jump: Option<i64>,
+    /// How often a checkpoint is cut, where a journal is kept.
+    pub checkpoint: Option<Every>,
     /// Asks for a stop at the next binding; who sets it wakes the workers.
     pub stop: Arc<AtomicBool>,
     /// How far the run is, as worker 0 knows it.

@@ -81,7 +81,7 @@ fn reports(case: &Case) -> Vec<Block> {
 }
 
 fn rules(case: &Case, policy: Policy) -> Rules {
-    Rules { policy, max_drift: case.max_drift, max_jump: case.max_jump, limit: 3, stride: case.block }
+    Rules { policy, max_drift: case.max_drift, max_jump: case.max_jump, limit: 3, stride: case.block, checkpoints: None }
 }
 
 /// What the clock makes of reports in this order; `lag` epochs are unfinished at any time.

@@ -2,6 +2,7 @@
 
 use super::jump::{Dates, Settled};
 use crate::release::Ending;
+use crate::snapshot::Kept;
 use serde::{Deserialize, Serialize};
 
 /// What a worker tells the clock.
@@ -23,6 +24,8 @@ pub enum Report {
     },
     /// The run shall stop at the next binding.
     Stop,
+    /// A worker's part of a checkpoint is durable.
+    Kept(Kept),
 }
 
 /// A live input that exists.
@@ -85,6 +88,8 @@ pub struct Binding {
     pub last: Option<u32>,
     /// The run stops here; the watermark does not move.
     pub stop: bool,
+    /// A checkpoint is cut behind it: no other follows until all workers have completed what it brought.
+    pub checkpoint: bool,
     /// Of `blocks`, for the progress display: records, and bytes of the stored inputs.
     pub weight: (u64, u64),
 }

@@ -15,6 +15,7 @@ use super::{Shared, least_system_tick};
 use crate::plan::{Plan, ceil};
 use crate::release::{Ending, Released};
 use crate::sale::{Decoded, Fault, Reject};
+use crate::snapshot::Cut;
 use crate::time::Bi;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::source;
@@ -30,7 +31,8 @@ pub(super) fn build<'s>(
     let (context, shared) = (context.clone(), shared.clone());
     source::<_, CapacityContainerBuilder<Vec<Released>>, _, _>(scope, "Bound", move |mut cap, info| {
         shared.borrow_mut().wake.source = Some(scope.activator_for(info.address));
-        cap.downgrade(&Bi::diagonal(1));
+        let tick = context.snapshots.resume(|resume| resume.cut.tick).unwrap_or(1);
+        cap.downgrade(&Bi::diagonal(tick));
         let (mut cap, mut closing) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
@@ -61,6 +63,10 @@ pub(super) fn build<'s>(
                 if let Some(ending) = binding.ending() {
                     *context.ending.borrow_mut() = Some(ending);
                     open = close(&context.plan, ending) + 1;
+                }
+                if binding.checkpoint {
+                    let cut = Cut { epoch: binding.epoch, tick: open };
+                    context.snapshots.begin(cut, context.counters.read.get(), context.plan.deduplicate > 0);
                 }
                 held.downgrade(&Bi::diagonal(open));
                 closing |= binding.closes();

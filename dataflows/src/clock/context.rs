@@ -6,6 +6,7 @@ use crate::dictionary::Dictionaries;
 use crate::edge::RowSink;
 use crate::plan::Plan;
 use crate::release::SharedEnding;
+use crate::snapshot::Snapshots;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ pub struct Context {
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
+    /// Journal and checkpoints.
+    pub snapshots: Snapshots,
     failure: Rc<RefCell<Option<Failure>>>,
 }
 
@@ -49,6 +52,7 @@ impl Context {
             sizes: Rc::default(),
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
+            snapshots: Snapshots::default(),
             failure: Rc::default(),
         }
     }
@@ -56,6 +60,15 @@ impl Context {
     /// The name of an input; live inputs are the partitions of one source.
     pub fn source(&self, input: u32) -> &str {
         self.sources.get(input as usize).or(self.sources.first()).map_or("", String::as_str)
+    }
+
+    /// The same, with a journal and checkpoints.
+    pub fn with(self, snapshots: Snapshots) -> Context {
+        snapshots.resume(|resume| {
+            self.first_watermark.set(resume.clock.first_watermark);
+            resume.parts.iter().for_each(|part| add(&self.counters.read, part.read));
+        });
+        Context { snapshots, ..self }
     }
 
     /// Ends the run with an error. The first failure counts.

@@ -10,6 +10,7 @@
 //!    bindings come in order.
 //! 4. A binding that closes ends all three.
 
+use super::checkpoint::Checkpoints;
 use super::live::LiveReader;
 use super::policy::{Clock, Order, Policy, Reached, Report, Rules};
 use super::reader::{Decoding, ReadAhead, Reader};
@@ -36,17 +37,23 @@ pub(super) enum Reading {
 
 impl Reading {
     /// That of one worker.
-    pub(super) fn new(settings: &Settings, inputs: Inputs, (index, peers): (usize, usize)) -> (Reading, Vec<super::Input>) {
+    pub(super) fn new(
+        settings: &Settings,
+        context: &Context,
+        inputs: Inputs,
+        (index, peers): (usize, usize),
+    ) -> (Reading, Vec<super::Input>) {
         match inputs {
             Inputs::Stored(inputs) => {
                 let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
                     Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
                     Feed::Mine(_) | Feed::Other => None,
                 });
-                let reader = Reader::new(settings.epoch_bytes, files.collect(), index, peers);
-                (Reading::Files(reader, ReadAhead::new(settings, inputs.len(), peers)), inputs)
+                let bounds = bounds(context, inputs.len());
+                let reader = Reader::new(settings.epoch_bytes, files.collect(), &bounds, index, peers);
+                (Reading::Files(reader, ReadAhead::new(settings, &bounds, peers)), inputs)
             }
-            Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, (index, peers))), vec![]),
+            Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, bounds(context, 0), (index, peers))), vec![]),
         }
     }
 
@@ -83,8 +90,8 @@ pub(super) fn build(
 ) {
     let context = decoding.context.clone();
     let reports = read(scope, settings, shared, decoding, reading);
-    let orders = clock(reports, settings, shared, context, inputs);
-    bind(orders, shared);
+    let orders = clock(reports, settings, shared, &context, inputs);
+    bind(orders, shared, &context);
 }
 
 fn read<'s>(
@@ -94,14 +101,20 @@ fn read<'s>(
     decoding: Decoding,
     mut reading: Reading,
 ) -> Stream<'s, u64, Vec<Report>> {
+    let snapshots = decoding.context.snapshots.clone();
     let (shared, stop) = (shared.clone(), settings.stop.clone());
     source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.reader = Some(again.clone());
         shared.borrow_mut().reader = info.address.to_vec();
         if let Reading::Live(reader) = &mut reading {
-            reader.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
+            let begun = reader.begin(scope.worker().sync_activator_for(info.address.to_vec()));
+            begun.unwrap_or_else(|failure| decoding.context.fail(failure));
         }
+        let _ = snapshots.keeper(|keeper| {
+            keeper.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
+            Ok(())
+        });
         let (mut cap, mut stopped) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
@@ -126,6 +139,10 @@ fn read<'s>(
                 Ok(false) => (),
                 Err(failure) => decoding.context.fail(failure),
             }
+            match snapshots.keeper(|keeper| keeper.kept()) {
+                Ok(kept) => reports.extend(kept.map(Report::Kept)),
+                Err(problem) => decoding.context.fail(Failure::Output(problem)),
+            }
             if !stopped && stop.load(Ordering::Relaxed) {
                 stopped = true;
                 reports.push(Report::Stop);
@@ -137,11 +154,16 @@ fn read<'s>(
     })
 }
 
+/// By input: what begins before this offset counts already.
+pub(super) fn bounds(context: &Context, inputs: usize) -> Vec<u64> {
+    context.snapshots.resume(|resume| resume.clock.bounds().collect()).unwrap_or_else(|| vec![0; inputs])
+}
+
 fn clock<'s>(
     reports: Stream<'s, u64, Vec<Report>>,
     settings: &Settings,
     shared: &Shared,
-    context: Context,
+    context: &Context,
     inputs: usize,
 ) -> Stream<'s, u64, Vec<Addressed>> {
     let scope = reports.scope();
@@ -153,15 +175,22 @@ fn clock<'s>(
         // One epoch of live inputs spans all workers, one of files is a block.
         limit: if matches!(settings.policy, Policy::Files) { 2 * peers } else { 2 },
         stride: settings.ahead * peers as u64 * settings.epoch_bytes,
+        checkpoints: settings.checkpoint.filter(|_| context.snapshots.on()).map(|every| Checkpoints::new(every, peers)),
     };
+    let resume = context.snapshots.resume(|resume| resume.clock.clone());
+    let context = context.clone();
     let (shared, plan, clocked) = (shared.clone(), settings.plan.clone(), settings.progress.clone());
     let (wall, record) = (settings.wall.clone(), settings.record.clone());
-    reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |cap, info| {
+    reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |mut cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
         let mut alarmed: Option<i64> = None;
         let mut first = matches!(rules.policy, Policy::Live(_)).then_some(Order::Live);
-        let mut clock = (scope.index() == 0).then(|| (Clock::new(plan.clone(), rules, inputs), cap));
+        let mut clock = (scope.index() == 0).then(|| {
+            let Some(saved) = resume else { return (Clock::new(plan.clone(), rules, inputs), cap) };
+            cap.downgrade(&saved.epoch);
+            (Clock::resume(plan.clone(), rules, &saved), cap)
+        });
         move |(input, frontier), output| {
             input.for_each(|_, reports| {
                 if let Some((clock, _)) = &mut clock {
@@ -169,6 +198,11 @@ fn clock<'s>(
                 }
             });
             let Some((policy, held)) = &mut clock else { return };
+            if let Some(parts) = policy.complete()
+                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(parts))
+            {
+                context.fail(Failure::Output(problem));
+            }
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
             let now = Reached { carried, system, wall: wall.as_ref().map(|wall| wall()) };
@@ -184,6 +218,9 @@ fn clock<'s>(
                         context.fail(Failure::Output(problem));
                         clock = None;
                         return;
+                    }
+                    if binding.checkpoint {
+                        context.snapshots.clock(policy.save());
                     }
                 }
                 output.session(&*held).give_iterator((0..peers as u64).map(|worker| (worker, order.clone())));
@@ -207,9 +244,9 @@ fn clock<'s>(
     })
 }
 
-fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared) {
+fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared, context: &Context) {
     let shared = shared.clone();
-    let mut epochs = 0;
+    let mut epochs = context.snapshots.resume(|resume| resume.clock.epoch).unwrap_or(0);
     orders.sink(Exchange::new(|order: &Addressed| order.0), "Bind", move |(input, _)| {
         let shared = &mut *shared.borrow_mut();
         input.for_each(|_, orders| {

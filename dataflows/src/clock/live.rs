@@ -98,6 +98,7 @@ pub struct LiveReader {
     partitions: Box<dyn Partitions>,
     index: u64,
     peers: u64,
+    bounds: Vec<u64>,
     owned: Vec<Owned>,
     turn: usize,
     /// The clock has said that nothing recorded is left.
@@ -105,15 +106,29 @@ pub struct LiveReader {
 }
 
 impl LiveReader {
-    /// The reader of one worker of so many.
-    pub fn new(partitions: Box<dyn Partitions>, (index, peers): (usize, usize)) -> LiveReader {
+    /// The reader of one worker of so many. `bounds`: where the partitions begin that a checkpoint knows.
+    pub fn new(partitions: Box<dyn Partitions>, bounds: Vec<u64>, (index, peers): (usize, usize)) -> LiveReader {
         let (index, peers) = (index as u64, peers as u64);
-        LiveReader { partitions, index, peers, owned: vec![], turn: 0, live: false }
+        LiveReader { partitions, index, peers, bounds, owned: vec![], turn: 0, live: false }
     }
 
-    /// How to wake the reader.
-    pub fn wake_by(&mut self, wake: SyncActivator) {
+    /// Begins to read; `wake` wakes the reader.
+    ///
+    /// # Errors
+    /// Those of the partitions.
+    pub fn begin(&mut self, wake: SyncActivator) -> Result<(), Failure> {
         self.partitions.wake_by(wake);
+        std::mem::take(&mut self.bounds).into_iter().zip(0..).try_for_each(|(start, partition)| self.add(partition, start))
+    }
+
+    /// One more partition, if this worker reads it.
+    fn add(&mut self, partition: u32, start: u64) -> Result<(), Failure> {
+        if u64::from(partition) % self.peers == self.index {
+            self.partitions.begin(partition, start)?;
+            let (unbound, cuts) = (VecDeque::new(), VecDeque::new());
+            self.owned.push(Owned { partition, next: start, unbound, bytes: 0, cuts });
+        }
+        Ok(())
     }
 
     /// Hears what the clock says.
@@ -121,13 +136,7 @@ impl LiveReader {
         match order {
             Order::Bind(binding) => {
                 binding.blocks.iter().for_each(|block| self.with(block.input, |owned| owned.bound(block.upto)));
-                for (partition, start) in &binding.added {
-                    if u64::from(*partition) % self.peers == self.index {
-                        self.partitions.begin(*partition, *start)?;
-                        let (unbound, cuts) = (VecDeque::new(), VecDeque::new());
-                        self.owned.push(Owned { partition: *partition, next: *start, unbound, bytes: 0, cuts });
-                    }
-                }
+                binding.added.iter().try_for_each(|(partition, start)| self.add(*partition, *start))?;
             }
             Order::Read { input, upto } => self.with(*input, |owned| owned.cuts.push_back(*upto)),
             Order::Live => self.live = true,

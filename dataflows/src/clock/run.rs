@@ -49,14 +49,14 @@ pub fn install<B>(
 where
     B: for<'s> FnOnce(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi>,
 {
-    let (reading, inputs) = Reading::new(settings, inputs, (worker.index(), worker.peers()));
+    let (reading, inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
     let shared: Shared = Rc::new(RefCell::new(State {
         raw: Raw::new(inputs.len()),
         for_source: VecDeque::new(),
         for_reader: vec![],
         for_pull: vec![],
         decoded: vec![],
-        carried: 0,
+        carried: context.snapshots.resume(|resume| resume.clock.epoch).unwrap_or(0),
         closed: false,
         probe: None,
         reader: vec![],

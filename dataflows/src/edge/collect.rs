@@ -7,11 +7,21 @@ use crate::clock::context::{Context, Failure, add};
 use crate::pane::fold::{Note, fate};
 use crate::site::Site;
 use crate::time::Bi;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::Operator;
+
+/// What a checkpoint must hold of what has left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    certificate: Certificate,
+    unrevised: Vec<u64>,
+    /// Of all workers: rejected, too late, duplicate, accepted.
+    fates: [u64; 4],
+}
 
 /// The rows of one tick in the order of the contract.
 fn put_in_order(learned: u32, batches: &[Batch], certificate: &mut Certificate) -> TickRows {
@@ -41,12 +51,17 @@ fn put_in_order(learned: u32, batches: &[Batch], certificate: &mut Certificate) 
     out
 }
 
-fn count(context: &Context, note: &Note) {
+fn count(context: &Context, fates: &[u64; 4]) {
     let counters = &context.counters;
-    add(&counters.rejected, note.fates[fate::REJECTED]);
-    add(&counters.too_late, note.fates[fate::TOO_LATE]);
-    add(&counters.duplicate, note.fates[fate::DUPLICATE]);
-    add(&counters.accepted, note.fates[fate::ACCEPTED]);
+    add(&counters.rejected, fates[fate::REJECTED]);
+    add(&counters.too_late, fates[fate::TOO_LATE]);
+    add(&counters.duplicate, fates[fate::DUPLICATE]);
+    add(&counters.accepted, fates[fate::ACCEPTED]);
+}
+
+fn counted(context: &Context) -> [u64; 4] {
+    let c = context.counters.counts();
+    [c.rejected, c.too_late, c.duplicate, c.accepted]
 }
 
 /// Hands the rows of each tick to the sink of worker 0. The output carries nothing: it is there for the probe.
@@ -61,19 +76,23 @@ pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<N
         "Collect",
         move |cap, _| {
             let mut sink: Option<Box<dyn RowSink + Send>> = if first { context.sink.borrow_mut().take() } else { None };
-            let mut certificate = Certificate::default();
+            let snapshots = context.snapshots.clone();
+            let resumed = snapshots.resume(|resume| (resume.cut.tick, resume.first.as_ref().map(|first| first.edge.clone())));
+            // What was learned before the checkpoint has left.
+            let (since, saved) = resumed.unwrap_or_default();
+            let Saved { mut certificate, mut unrevised, fates } = saved.unwrap_or_default();
+            count(&context, &fates);
             let mut stash: BTreeMap<u32, Vec<Batch>> = BTreeMap::new();
-            let mut unrevised: Vec<u64> = vec![];
             let mut cap = Some(cap);
             move |(rows, row_frontier), (notes, note_frontier), _output| {
                 rows.for_each(|_, data| {
-                    for batch in data.drain(..) {
+                    for batch in data.drain(..).filter(|batch| batch.s >= since) {
                         stash.entry(batch.s).or_default().push(batch);
                     }
                 });
                 notes.for_each(|_, data| {
                     for note in data.drain(..) {
-                        count(&context, &note);
+                        count(&context, &note.fates);
                         unrevised.resize(note.unrevised.len(), 0);
                         unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
                     }
@@ -96,6 +115,10 @@ pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<N
                         context.fail(Failure::Output(message));
                         sink = None;
                     }
+                }
+                let saved = || Saved { certificate, unrevised: unrevised.clone(), fates: counted(&context) };
+                if let Err(problem) = snapshots.edge(open, saved) {
+                    return context.fail(Failure::Output(problem));
                 }
                 if let Some(cap) = &mut cap
                     && cap.time().s < open

@@ -159,6 +159,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         max_jump: case.max_jump,
         stop,
         progress: Arc::new(Progress::default()),
+        checkpoint: None,
         wall: None,
         record: None,
     };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, wall: None };
 
 fn clock(policy: Policy, inputs: usize, limit: usize) -> Clock {
-    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10 };
+    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10, checkpoints: None };
     Clock::new(Arc::new(by_hand::plan()), rules, inputs)
 }
 

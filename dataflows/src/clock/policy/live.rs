@@ -20,6 +20,12 @@ impl Clock {
         }
     }
 
+    /// Whether all is bound that stood in the inputs when the run began, and it shall end then.
+    pub(super) fn caught_up(&self) -> bool {
+        let Policy::Live(Live { until_caught_up: true, .. }) = self.rules.policy else { return false };
+        !self.inputs.is_empty() && self.inputs.iter().all(|i| i.until.is_none_or(|until| i.bound >= until))
+    }
+
     /// Whether bindings are made now, and not repeated.
     pub fn decides(&self) -> bool {
         !matches!(self.rules.policy, Policy::Recorded { .. })
@@ -51,10 +57,6 @@ impl Clock {
 
     /// Whatever was reported, of the inputs that do not sit out; or the passing of time when all are idle.
     pub(super) fn live(&mut self, live: Live, wall: Option<i64>) -> Option<Order> {
-        let caught_up = |i: &Input| i.until.is_none_or(|until| i.bound >= until);
-        if live.until_caught_up && !self.inputs.is_empty() && self.inputs.iter().all(caught_up) {
-            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
-        }
         if wall.is_some_and(|wall| self.early(live, wall).is_some()) {
             return None;
         }

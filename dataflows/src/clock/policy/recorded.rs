@@ -65,7 +65,7 @@ impl Clock {
             self.add(*start, None);
         }
         binding.weight = std::mem::take(&mut self.weight);
-        self.keep(&binding);
+        self.keep(&mut binding);
         Some(Order::Bind(binding))
     }
 
@@ -74,6 +74,7 @@ impl Clock {
         let Policy::Recorded { bindings, .. } = &self.rules.policy else { return None };
         while self.asked.len() < AHEAD {
             match bindings.next() {
+                Some(Ok(binding)) if binding.epoch < self.epoch => (), // the checkpoint has it
                 Some(Ok(binding)) => {
                     self.cuts.extend(binding.blocks.iter().map(|block| (block.input, block.upto)));
                     self.asked.push_back(binding);
