@@ -33,6 +33,8 @@ pub struct Context {
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
+    /// The edge has handed over the epochs before this one, on worker 0; without an edge, all that come.
+    pub handed: Rc<Cell<u64>>,
     failure: Rc<RefCell<Option<Failure>>>,
 }
 
@@ -49,6 +51,7 @@ impl Context {
             sizes: Rc::default(),
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
+            handed: Rc::new(Cell::new(u64::MAX)),
             failure: Rc::default(),
         }
     }

@@ -13,6 +13,8 @@
 use super::policy::{Clock, Order, Reached, Report, Rules};
 use super::reader::{Decoding, ReadAhead, Reader};
 use super::{Feed, Input, Settings, Shared, least_system_tick};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
@@ -26,8 +28,9 @@ type Addressed = (u64, Order);
 
 /// Builds the control dataflow. `inputs` are this worker's view of all inputs.
 pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared, decoding: Decoding, inputs: &[Input]) {
+    let handed = decoding.context.handed.clone();
     let reports = read(scope, settings, shared, decoding, inputs);
-    let orders = clock(reports, settings, shared, inputs.len());
+    let orders = clock(reports, settings, shared, inputs.len(), &handed);
     bind(orders, shared);
 }
 
@@ -90,9 +93,11 @@ fn clock<'s>(
     settings: &Settings,
     shared: &Shared,
     inputs: usize,
+    handed: &Rc<Cell<u64>>,
 ) -> Stream<'s, u64, Vec<Addressed>> {
     let scope = reports.scope();
     let peers = scope.peers();
+    let handed = handed.clone();
     let rules = Rules {
         policy: settings.policy.clone(),
         max_drift: settings.max_drift,
@@ -113,7 +118,7 @@ fn clock<'s>(
             let Some((policy, held)) = &mut clock else { return };
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            while let Some(order) = policy.next(Reached { carried, system, wall: None }) {
+            while let Some(order) = policy.next(Reached { carried, system, handed: handed.get(), wall: None }) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
                 }
