@@ -10,6 +10,7 @@
 //! | [`sink`] | counts and hashes rows, so that two runs can be compared |
 //! | [`stage`] | which operators the time goes to |
 //! | [`measure`] | CPU seconds, memory, medians |
+//! | [`record`] | command, commit, machine and data of a measurement |
 
 pub mod data;
 pub mod job;
@@ -19,3 +20,4 @@ pub mod engine;
 pub mod sink;
 pub mod stage;
 pub mod measure;
+pub mod record;

@@ -145,21 +145,19 @@ impl Params {
 }
 
 impl Span {
-    /// The ends in which a record of pane `p` counts when it is released under watermark `w`: the first and the last;
-    /// none when the first is past the last.
+    /// The ends in which a record of pane `p` counts when it is released under watermark `w`: the first that still takes
+    /// anything, and the last that holds it; none when the first is past the last. The first is not cut off there: what
+    /// looks at more than `size`, as the whole minutes of a trend do, takes the record from the same end on.
     ///
     /// ```text
     /// size 6, slide 3, pane 4         ends 6 and 9 hold it:  (0..6] (3..9]
     /// lateness 3, w = 8               6 + 3 = 9 > 8          counts in 6 and 9
     ///             w = 9               6 + 3 = 9 is not > 9   counts in 9 only
+    ///             w = 20              18 + 3 = 21 > 20       counts in none; the first to take anything is 18
     /// ```
     pub fn ends(&self, p: i64, w: i64) -> (i64, i64) {
-        let last = up(p, self.slide) + self.size - self.slide;
-        let mut first = up(p, self.slide);
-        while first <= last && first + self.lateness <= w {
-            first += self.slide;
-        }
-        (first, last)
+        let holds = up(p, self.slide);
+        (holds.max(up(w + 1 - self.lateness, self.slide)), holds + self.size - self.slide)
     }
 
     /// When the definition learns of a record of pane `p` that is released under watermark `w`.

@@ -42,3 +42,21 @@ fn what_is_taken_back_too_late_for_an_end_stays_in_it() {
     let windows = vec![Params::window(6, 3, 1), Params::window(1, 1, 1)];
     check(Params { windows, slack: 0, epoch_bytes: 1, ..Params::default() }, records);
 }
+
+/// A sale so late that no half hour takes it any more, 7140 being the last that holds it, of a minute that the trend looks at
+/// until 7170. Under the watermark 7240 the first `as_of` that takes anything is 7200, which looks at neither: the category
+/// has no row of it. The oracle once let it count at 7170, whence all fell to zero at 7200.
+#[test]
+fn a_sale_too_late_for_the_half_hour_is_too_late_for_its_minutes() {
+    let of = |category: &str, second| Record { category: category.into(), ..sale(second) };
+    let records = vec![of("B", 0.0), of("B", 7_242.2), of("K", 5_341.987)];
+    check(Params { epoch_bytes: 1, ..Params::default() }, records);
+}
+
+/// The same sale, under a watermark that the `as_of` 7170 still takes: only its minute counts there, and leaves at 7200.
+#[test]
+fn a_sale_too_late_for_the_half_hour_may_be_in_time_for_its_minutes() {
+    let of = |category: &str, second| Record { category: category.into(), ..sale(second) };
+    let records = vec![of("B", 0.0), of("B", 7_231.9), of("K", 5_341.987), of("B", 7_300.0)];
+    check(Params { epoch_bytes: 1, ..Params::default() }, records);
+}

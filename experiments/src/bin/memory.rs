@@ -16,7 +16,9 @@ use experiments::data::Data;
 use experiments::engine::{self, Run};
 use experiments::feed::{Feed, Plain};
 use experiments::job::{self, Job};
+use experiments::record::Options;
 use experiments::sink::Null;
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +34,8 @@ struct Arguments {
     /// Folder for generated data
     #[arg(long, default_value = "target/experiments", value_name = "DIR")]
     folder: PathBuf,
+    #[command(flatten)]
+    keep: Options,
 }
 
 fn main() -> Result<()> {
@@ -40,7 +44,8 @@ fn main() -> Result<()> {
     let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: true };
     let plan = Job::R4.plan(true)?;
     let schema = job::schema(&plan);
-    let feed = Feed::Ndjson(Arc::new(Plain::open(&data.file(&arguments.folder)?)?));
+    let path = data.file(&arguments.folder)?;
+    let feed = Feed::Ndjson(Arc::new(Plain::open(&path)?));
     let run = Run { plan, schema, feed, workers: 1, sink: Null::default(), stages: false, states: true };
     let outcome = engine::run(&run)?;
 
@@ -49,6 +54,7 @@ fn main() -> Result<()> {
         "{:>7} {:>12} {:>10} {:>10} {:>10} {:>10} {:>12}",
         "minute", "entries", "sellers", "categories", "products", "B/entry", "resident MB"
     );
+    let mut rows = vec![];
     for hour in 0..=arguments.hours {
         let Some(state) = outcome.states.iter().rev().find(|s| s.minutes <= hour as f64 * 60.0) else { continue };
         let classes = state.sizes.classes;
@@ -63,6 +69,7 @@ fn main() -> Result<()> {
             bytes as f64 / entries.max(1) as f64,
             state.resident as f64 / 1e6,
         );
+        rows.push(json!({"minute": state.minutes, "entries": entries, "store_bytes": bytes, "resident_bytes": state.resident}));
     }
-    Ok(())
+    arguments.keep.keep(&path, json!({"hourly": arguments.hourly, "hours": arguments.hours, "states": rows}))
 }

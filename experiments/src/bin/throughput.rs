@@ -19,6 +19,7 @@ use experiments::engine::{self, Outcome, Run};
 use experiments::feed::{Archive, Feed, From, Plain};
 use experiments::job::{self, Job};
 use experiments::measure::{Cost, cost, median};
+use experiments::record::Options;
 use experiments::sink::{Null, compare, first_difference};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -42,14 +43,13 @@ struct Arguments {
     /// Only the hand loop or only the pipeline, for a profiler
     #[arg(long, value_enum)]
     only: Option<Only>,
-    /// Append the result as a line of JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
     /// Folder for generated data [default: experiments in the target folder]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     #[command(flatten)]
     data: Data,
+    #[command(flatten)]
+    keep: Options,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -93,7 +93,8 @@ impl Bench {
 fn main() -> Result<()> {
     let a = Arguments::parse();
     let folder = a.folder.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/experiments"));
-    let file = Arc::new(Plain::open(&a.data.file(&folder)?)?);
+    let path = a.data.file(&folder)?;
+    let file = Arc::new(Plain::open(&path)?);
     let plan = a.job.plan(a.data.customers)?;
     let schema = job::schema(&plan);
     let archive = if a.from == From::Decoded { Some(Archive::read(&*file, &schema)?) } else { None };
@@ -167,19 +168,17 @@ fn main() -> Result<()> {
             operators.iter().filter(|o| o.1 >= 0.1).for_each(|(name, share)| println!("      {share:5.1} % {name}"));
         }
     }
-    if let Some(path) = &a.json {
-        let shares: Vec<_> = shares.iter().map(|(stage, share, _)| json!({"stage": stage, "percent": share})).collect();
-        let all = |costs: &[Cost]| costs.iter().map(|c| c.cpu).collect::<Vec<_>>();
-        let line = json!({
+    let shares: Vec<_> = shares.iter().map(|(stage, share, _)| json!({"stage": stage, "percent": share})).collect();
+    let all = |costs: &[Cost]| costs.iter().map(|c| c.cpu).collect::<Vec<_>>();
+    a.keep.keep(
+        &path,
+        json!({
             "job": a.job.name(), "from": a.from.name(), "workers": a.workers, "sales": sales, "minutes": minutes,
             "late_percent": late, "cancelled_percent": cancelled, "customers": customers,
             "hand_cpu_s": all(&hand), "pipeline_cpu_s": all(&pipeline), "pipeline_wall_s": median(pipeline.iter().map(|c| c.wall)),
             "hand_median_cpu_s": h, "pipeline_median_cpu_s": p, "ratio": p / h, "rows_agree": agreed, "stages": shares,
-        });
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes())?;
-    }
-    Ok(())
+        }),
+    )
 }
 
 fn show(costs: &[Cost]) -> String {
