@@ -7,6 +7,7 @@
 //! | [`plan`] | what is computed: ticks, windows, features, gates, event rules |
 //! | [`time`] | the timestamp of the dataflow: (event tick, system tick) |
 //! | [`sale`] | one validated sale, flat |
+//! | [`message`] | where a record stands that was a message of a broker, and what came with it |
 //! | [`schema`] | how foreign records map onto the contract's fields |
 //! | [`dictionary`] | names to dense ids, with forgetting |
 //! | [`decode`] | bytes to sales and rejects |
@@ -32,6 +33,7 @@
 pub mod plan;
 pub mod time;
 pub mod sale;
+pub mod message;
 pub mod schema;
 pub mod dictionary;
 pub mod decode;

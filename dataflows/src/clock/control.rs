@@ -143,7 +143,7 @@ fn clock<'s>(
             }
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            while let Some(order) = policy.next(Reached { carried, system, wall: None }) {
+            while let Some(order) = policy.next(Reached { carried, system, handed: context.handed.get(), wall: None }) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
                     if binding.checkpoint {
