@@ -6,8 +6,8 @@
 //! |---|---|
 //! | [`plan`] | what is computed: ticks, windows, features, gates, event rules |
 //! | [`time`] | the timestamp of the dataflow: (event tick, system tick) |
-//! | [`message`] | what came with a record from a broker |
 //! | [`sale`] | one validated sale, flat |
+//! | [`message`] | where a record stands that was a message of a broker, and what came with it |
 //! | [`schema`] | how foreign records map onto the contract's fields |
 //! | [`dictionary`] | names to dense ids, with forgetting |
 //! | [`decode`] | bytes to sales and rejects |

@@ -98,6 +98,11 @@ pub struct Decoded {
 }
 
 impl Decoded {
+    /// The fate of each record is known: what only a dead letter needs is not kept.
+    pub fn let_go(&mut self) {
+        (self.bytes, self.messages) = (vec![], Messages::default());
+    }
+
     /// Where the sale `row` stands in its input; known when deduplication is on.
     pub fn offset(&self, row: usize) -> u64 {
         self.offsets.get(row).copied().unwrap_or_else(|| self.base + u64::from(self.spans[row].start))

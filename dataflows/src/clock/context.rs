@@ -36,6 +36,8 @@ pub struct Context {
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
     /// Journal and checkpoints.
     pub snapshots: Snapshots,
+    /// The edge has handed over the epochs before this one, on worker 0; without an edge, all that come.
+    pub handed: Rc<Cell<u64>>,
     failure: Rc<RefCell<Option<Failure>>>,
 }
 
@@ -53,6 +55,7 @@ impl Context {
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
             snapshots: Snapshots::default(),
+            handed: Rc::new(Cell::new(u64::MAX)),
             failure: Rc::default(),
         }
     }

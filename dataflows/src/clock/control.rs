@@ -205,7 +205,7 @@ fn clock<'s>(
             }
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            let now = Reached { carried, system, wall: wall.as_ref().map(|wall| wall()) };
+            let now = Reached { carried, system, handed: context.handed.get(), wall: wall.as_ref().map(|wall| wall()) };
             while let Some(order) = first.take().or_else(|| policy.next(now)) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);

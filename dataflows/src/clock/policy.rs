@@ -7,9 +7,9 @@
 //! they come, which is the engine's only live decision; the bindings are data, so they can be kept and carried out again
 //! ([`Policy::Recorded`]).
 //!
-//! The number of bound and unfinished epochs is limited. An epoch is finished when all workers have carried it out **and**,
-//! if it moved the watermark, the data dataflow has passed its old tick. The dataflow's progress alone would deadlock: epochs
-//! that do not move the watermark share a tick.
+//! The number of bound and unfinished epochs is limited. An epoch is finished when all workers have carried it out, its rows
+//! and dead letters have been handed to the sink **and**, if it moved the watermark, the data dataflow has passed its old tick.
+//! The dataflow's progress alone would deadlock: epochs that do not move the watermark share a tick.
 
 mod live;
 mod recorded;
@@ -104,6 +104,8 @@ pub struct Reached {
     pub carried: u64,
     /// The data dataflow has completed what was learned before this system tick.
     pub system: u32,
+    /// The epochs before this one have been handed to the sink.
+    pub handed: u64,
     /// The wall clock in milliseconds, for live inputs.
     pub wall: Option<i64>,
 }
@@ -251,7 +253,7 @@ impl Clock {
             return None;
         }
         self.wall = now.wall;
-        let finished = |(epoch, tick): &(u64, u32)| now.carried > *epoch && now.system >= *tick;
+        let finished = |(epoch, tick): &(u64, u32)| now.carried.min(now.handed) > *epoch && now.system >= *tick;
         while self.unfinished.front().is_some_and(finished) {
             self.unfinished.pop_front();
         }

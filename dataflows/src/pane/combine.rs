@@ -1,4 +1,4 @@
-//! The operator around [`Fold`]: released records in, aggregates of closed ticks out, and dead letters.
+//! The operator around [`Fold`]: released records in, aggregates of closed ticks out.
 
 use super::delta::{AmountDelta, Delta, Lump};
 use super::fold::{Closed, Fold, Note};
@@ -6,10 +6,7 @@ use super::journal::{Journal, Past};
 use super::store::downgrade;
 use super::tally::{CategoryTally, Count, SellerTally};
 use crate::clock::Failure;
-use crate::edge::{Batch, Table};
 use crate::release::Released;
-use crate::row::{DeadLetter, Disposition, json};
-use crate::sale::{Fault, Span};
 use crate::site::Site;
 use crate::time::Bi;
 use timely::container::CapacityContainerBuilder;
@@ -33,8 +30,6 @@ pub struct Combined<'s> {
     pub lumps: Stream<'s, Bi, Vec<Lump>>,
     /// What worker 0 must know.
     pub notes: Stream<'s, Bi, Vec<Note>>,
-    /// Rows of `dead_letters`.
-    pub dead: Stream<'s, Bi, Vec<Batch>>,
 }
 
 macro_rules! output {
@@ -58,7 +53,6 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (mut amounts_out, amounts) = output!(builder, AmountDelta);
     let (mut lumps_out, lumps) = output!(builder, Lump);
     let (mut notes_out, notes) = output!(builder, Note);
-    let (mut dead_out, dead) = output!(builder, Batch);
     builder.build(move |mut caps| {
         let mut fold = Fold::new(&site.context.plan, me, peers);
         let snapshots = site.context.snapshots.clone();
@@ -69,7 +63,6 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
         });
         let mut past = past.flatten();
         let mut journal = snapshots.on().then(Journal::default);
-        let mut letters: Vec<Batch> = vec![];
         let mut naps = site.setup.faults.naps(0, me);
         let mut lose = site.setup.faults.lose.filter(|_| me == 0);
         move |frontiers| {
@@ -77,27 +70,12 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             input.for_each(|_, data| {
                 for mut block in data.drain(..) {
                     lost(&mut lose, &mut block);
-                    let mut batch = Batch::new(block.before + 1, Table::DeadLetters);
-                    for r in &block.decoded.rejects {
-                        letter(&site, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
-                    }
-                    fold.take(&block, |i| {
-                        let message = "no window or feature takes it any more: it came later than every allowed_lateness";
-                        let fault = Fault { code: "too_late", field: Some("sale_date"), message: message.into() };
-                        letter(&site, &block, block.decoded.spans[i], Disposition::TooLate, &[fault], &mut batch);
-                    });
-                    if !batch.rows.is_empty() {
-                        letters.push(batch);
-                    }
+                    fold.take(&block);
                     site.context.waiting.release(block.block);
                 }
             });
             if caps.is_empty() {
                 return;
-            }
-            if !letters.is_empty() {
-                // A letter's tick is open: it may leave now, and is put in order at the edge.
-                dead_out.activate().session(&caps[6]).give_iterator(letters.drain(..));
             }
             let Some(frontier) = frontiers[0].frontier().iter().map(|t| t.s).min() else {
                 caps.clear();
@@ -147,7 +125,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             fold.forget(&mut names, waiting, frontier - 1);
         }
     });
-    Combined { sellers, categories, products, amounts, lumps, notes, dead }
+    Combined { sellers, categories, products, amounts, lumps, notes }
 }
 
 /// Loses the sale that a test asked for.
@@ -159,15 +137,4 @@ fn lost(lose: &mut Option<u64>, block: &mut Released) {
         block.decoded.sales.remove(n as usize);
         block.decoded.spans.remove(n as usize);
     }
-}
-
-fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
-    let message = block.decoded.messages.at(span.start);
-    let offset = message.as_ref().map_or(block.decoded.base + u64::from(span.start), |message| message.offset);
-    let timestamp = message.and_then(|message| message.timestamp);
-    let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
-    let source = site.context.source(block.input);
-    let letter = DeadLetter { source, partition: block.input, offset, timestamp, disposition, errors, payload };
-    to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
-    to.certify(|text| json::dead_letter(&letter, true, text));
 }

@@ -202,14 +202,14 @@ impl Fold {
         out.lumps.extend(entries.iter().flat_map(|e| &e.lumps));
     }
 
-    /// Takes the records of a block. `too_late(i)` is called for each sale that nothing takes any more.
-    pub fn take(&mut self, block: &Released, mut too_late: impl FnMut(usize)) {
+    /// Takes the records of a block.
+    pub fn take(&mut self, block: &Released) {
         let s = block.before + 1;
         let least = self.plan.least_pane(block.before);
         let (tick, origin) = (self.plan.tick, self.plan.origin);
         let (mut from, mut to, mut pane) = (1, 0, 0u32);
         let (mut late, mut lost) = (vec![], 0u64);
-        for (i, sale) in block.decoded.sales.iter().enumerate() {
+        for sale in &block.decoded.sales {
             if sale.at < from || sale.at >= to {
                 pane = self.plan.pane(sale.at);
                 from = origin + (i64::from(pane) - 1) * tick;
@@ -221,7 +221,6 @@ impl Fold {
                 late.push(*sale);
             } else {
                 lost += 1;
-                too_late(i);
             }
         }
         let windows = self.plan.windows.len();

@@ -199,8 +199,7 @@ impl Windows {
         self.events.window(&at, now.as_ref(), &judged, &mut |table, event| {
             let batch = if table == Table::Events { &mut batches[1] } else { &mut batches[2] };
             let place = (batch.rows.len() as u32, 0);
-            batch.row(place, "", |text| json::event(plan, origin, &event, false, text));
-            batch.certify(|text| json::event(plan, origin, &event, true, text));
+            batch.row_with_cuts(place, "", |text| json::event(plan, origin, &event, text));
         });
     }
 }
