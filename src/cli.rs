@@ -9,6 +9,8 @@ pub mod demo;
 pub mod replay;
 pub mod generate;
 #[cfg(feature = "kafka")]
+pub mod produce;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod config;
 pub mod completions;
@@ -132,6 +134,8 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Generate(generate::Generate),
+    #[cfg(feature = "kafka")]
+    Produce(produce::Produce),
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
@@ -161,6 +165,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
         Command::Config(args) => args.run(world),

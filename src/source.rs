@@ -9,6 +9,8 @@
 mod file;
 mod pipe;
 mod generated;
+#[cfg(feature = "kafka")]
+pub mod records;
 
 pub use generated::Line;
 
