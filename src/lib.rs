@@ -10,6 +10,7 @@
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
+//! | [`checkpoint`] | journal and checkpoints in a state directory |
 //! | [`sink`] | rows to files and to standard output |
 //! | [`console`] | the live view, the progress bar, the closing table |
 //! | [`telemetry`] | the log on stderr |
@@ -22,6 +23,7 @@ pub mod generate;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod engine;
+pub mod checkpoint;
 pub mod sink;
 pub mod console;
 pub mod telemetry;
