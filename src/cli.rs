@@ -8,6 +8,8 @@ mod run;
 pub mod demo;
 pub mod replay;
 pub mod generate;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod config;
 pub mod completions;
 mod failure;
@@ -130,6 +132,9 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Generate(generate::Generate),
+    /// Run an Apache Kafka of your own, for development
+    #[cfg(feature = "kafka")]
+    Kafka(kafka::Kafka),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -156,6 +161,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Kafka(args) => args.run(world, &session),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

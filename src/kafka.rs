@@ -6,3 +6,4 @@
 pub mod client;
 pub mod admin;
 pub mod topics;
+pub mod local;
