@@ -5,6 +5,9 @@
 
 mod compute;
 mod run;
+mod shown;
+#[cfg(feature = "kafka")]
+pub mod live;
 pub mod demo;
 pub mod replay;
 pub mod generate;
@@ -131,6 +134,8 @@ impl Session {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    #[cfg(feature = "kafka")]
+    Run(live::Run),
     Generate(generate::Generate),
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
@@ -160,6 +165,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),

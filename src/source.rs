@@ -9,6 +9,10 @@
 mod file;
 mod pipe;
 mod generated;
+pub mod live;
+pub mod bindings;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 pub use generated::Line;
 

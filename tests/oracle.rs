@@ -14,6 +14,8 @@
 //! | `json` | the text of values |
 //! | `scenario` | inputs by proptest |
 //! | `harness` | compares an engine with the oracle, line by line |
+//! | `engine`, `shelf` | the product, and where it keeps its checkpoints |
+//! | `against`, `restart` | the product against the oracle, in one run and through restarts |
 
 pub mod record;
 pub mod params;
@@ -25,8 +27,10 @@ pub mod cooldown;
 pub mod events;
 pub mod scenario;
 pub mod harness;
+pub mod shelf;
 pub mod engine;
 mod against;
+mod restart;
 mod regressions;
 pub mod by_hand;
 mod properties;

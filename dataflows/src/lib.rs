@@ -27,12 +27,13 @@
 //! | [`cooldown`] | which detections become events that are sent |
 //! | [`row`] | rows as values, and as lines of JSON |
 //! | [`edge`] | rows in the order of the contract, the certificate, the door to the sink |
+//! | [`snapshot`] | what must survive: the journal and the checkpoints, and how a run goes on from one |
 //! | [`pipeline`] | the composition of all this: read it first |
 
 pub mod plan;
 pub mod time;
-pub mod sale;
 pub mod message;
+pub mod sale;
 pub mod schema;
 pub mod dictionary;
 pub mod decode;
@@ -52,4 +53,5 @@ pub mod detect;
 pub mod cooldown;
 pub mod row;
 pub mod edge;
+pub mod snapshot;
 pub mod pipeline;

@@ -14,6 +14,7 @@ use super::jump::Settled;
 use super::{Shared, least_system_tick};
 use crate::release::Released;
 use crate::sale::{Decoded, Fault, Reject};
+use crate::snapshot::Cut;
 use crate::time::Bi;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::source;
@@ -29,7 +30,8 @@ pub(super) fn build<'s>(
     let (context, shared) = (context.clone(), shared.clone());
     source::<_, CapacityContainerBuilder<Vec<Released>>, _, _>(scope, "Bound", move |mut cap, info| {
         shared.borrow_mut().wake.source = Some(scope.activator_for(info.address));
-        cap.downgrade(&Bi::diagonal(1));
+        let tick = context.snapshots.resume(|resume| resume.cut.tick).unwrap_or(1);
+        cap.downgrade(&Bi::diagonal(tick));
         let (mut cap, mut closing) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
@@ -37,14 +39,15 @@ pub(super) fn build<'s>(
             while let Some(binding) = shared.for_source.pop_front() {
                 assert_eq!(*held.time(), Bi::diagonal(binding.before + 1), "the source stands at the open tick");
                 for block in &binding.blocks {
-                    let Some(chunk) = shared.raw.take(block.input, block.start) else { continue };
-                    let mut decoded = chunk.decoded;
-                    if let Some(max_jump) = max_jump {
-                        refuse(&mut decoded, block.settled, max_jump);
-                    }
-                    if decoded.records() == 0 {
-                        context.waiting.release(chunk.stamp);
-                    } else {
+                    while let Some(chunk) = shared.raw.take(block.input, block.start, block.upto) {
+                        let mut decoded = chunk.decoded;
+                        if let Some(max_jump) = max_jump {
+                            refuse(&mut decoded, block.settled, max_jump);
+                        }
+                        if decoded.records() == 0 {
+                            context.waiting.release(chunk.stamp);
+                            continue;
+                        }
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
                         let released =
@@ -61,6 +64,10 @@ pub(super) fn build<'s>(
                 if let Some(ending) = binding.ending() {
                     *context.ending.borrow_mut() = Some(ending);
                     open = ending.close(&context.plan) + 1;
+                }
+                if binding.checkpoint {
+                    let cut = Cut { epoch: binding.epoch, tick: open };
+                    context.snapshots.begin(cut, context.counters.read.get(), context.plan.deduplicate > 0);
                 }
                 held.downgrade(&Bi::diagonal(open));
                 closing |= binding.closes();

@@ -2,6 +2,7 @@
 //! the probe has passed has been handed over; and the clock takes an epoch for finished only when it was handed over, so that
 //! nothing piles up before a sink that is slow.
 
+use super::certificate::Certificate;
 use super::letters::Word;
 use super::order::{Leaves, Order};
 use super::{Batch, RowSink};
@@ -9,9 +10,19 @@ use crate::clock::context::{Context, Failure, add};
 use crate::pane::fold::{Note, fate};
 use crate::site::Site;
 use crate::time::Bi;
+use serde::{Deserialize, Serialize};
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+/// What a checkpoint must hold of what has left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    certificate: Certificate,
+    unrevised: Vec<u64>,
+    /// Of all workers: rejected, too late, duplicate, accepted.
+    fates: [u64; 4],
+}
 
 /// All that leaves.
 pub struct Leaving<'s> {
@@ -23,12 +34,17 @@ pub struct Leaving<'s> {
     pub notes: Stream<'s, Bi, Vec<Note>>,
 }
 
-fn count(context: &Context, note: &Note) {
+fn count(context: &Context, fates: &[u64; 4]) {
     let counters = &context.counters;
-    add(&counters.rejected, note.fates[fate::REJECTED]);
-    add(&counters.too_late, note.fates[fate::TOO_LATE]);
-    add(&counters.duplicate, note.fates[fate::DUPLICATE]);
-    add(&counters.accepted, note.fates[fate::ACCEPTED]);
+    add(&counters.rejected, fates[fate::REJECTED]);
+    add(&counters.too_late, fates[fate::TOO_LATE]);
+    add(&counters.duplicate, fates[fate::DUPLICATE]);
+    add(&counters.accepted, fates[fate::ACCEPTED]);
+}
+
+fn counted(context: &Context) -> [u64; 4] {
+    let c = context.counters.counts();
+    [c.rejected, c.too_late, c.duplicate, c.accepted]
 }
 
 /// The sink, until it fails.
@@ -64,18 +80,24 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
     builder.build(move |caps| {
         let mut cap = caps.into_iter().next();
         let sink = if first { context.sink.borrow_mut().take() } else { None };
+        let snapshots = context.snapshots.clone();
+        let resumed = snapshots
+            .resume(|resume| (resume.cut.tick, resume.clock.epoch, resume.first.as_ref().map(|first| first.edge.clone())));
+        // What was learned before the checkpoint has left.
+        let (since, epoch, saved) = resumed.unwrap_or_default();
+        let Saved { certificate, mut unrevised, fates } = saved.unwrap_or_default();
+        count(&context, &fates);
         if first {
-            context.handed.set(0);
+            context.handed.set(epoch);
         }
         let mut door = Door { context: context.clone(), sink };
-        let mut order = Order::new(context.plan.clone(), peers);
-        let mut unrevised: Vec<u64> = vec![];
+        let mut order = Order::new(context.plan.clone(), peers, certificate);
         move |frontiers| {
-            rows.for_each(|_, data| data.drain(..).for_each(|batch| order.rows(batch)));
+            rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
             words.for_each(|_, data| data.drain(..).for_each(|word| order.hear(word)));
             notes.for_each(|_, data| {
                 for note in data.drain(..) {
-                    count(&context, &note);
+                    count(&context, &note.fates);
                     unrevised.resize(note.unrevised.len(), 0);
                     unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
                 }
@@ -87,6 +109,10 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
                 if let Leaves::Epoch(binding) = leaves {
                     context.handed.set(binding.epoch + 1);
                 }
+            }
+            let saved = || Saved { certificate: order.certificate(), unrevised: unrevised.clone(), fates: counted(&context) };
+            if let Err(problem) = snapshots.edge(open.unwrap_or(0), saved) {
+                return context.fail(Failure::Output(problem));
             }
             match open {
                 Some(open) if held.time().s < open => held.downgrade(&Bi::diagonal(open)),

@@ -44,9 +44,14 @@ pub struct Order {
 }
 
 impl Order {
-    /// Nothing has come yet, from so many workers.
-    pub fn new(plan: Arc<Plan>, peers: usize) -> Order {
-        Order { plan, peers, certificate: Certificate::default(), ticks: BTreeMap::new(), epochs: BTreeMap::new() }
+    /// Nothing has come yet, from so many workers; the certificate goes on from where it stands.
+    pub fn new(plan: Arc<Plan>, peers: usize, certificate: Certificate) -> Order {
+        Order { plan, peers, certificate, ticks: BTreeMap::new(), epochs: BTreeMap::new() }
+    }
+
+    /// Of all that has left.
+    pub fn certificate(&self) -> Certificate {
+        self.certificate
     }
 
     /// Rows of a tick.

@@ -2,14 +2,17 @@
 
 use super::delta::{AmountDelta, Delta, Lump};
 use super::fold::{Closed, Fold, Note};
+use super::journal::{Journal, Past};
+use super::store::downgrade;
 use super::tally::{CategoryTally, Count, SellerTally};
+use crate::clock::Failure;
 use crate::release::Released;
 use crate::site::Site;
 use crate::time::Bi;
-use timely::PartialOrder;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
@@ -42,6 +45,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (me, peers) = (scope.index(), scope.peers());
     let site = site.clone();
     let mut builder = OperatorBuilder::new("Combine".into(), scope);
+    let again = scope.activator_for(builder.operator_info().address);
     let mut input = builder.new_input(released, Pipeline);
     let (mut sellers_out, sellers) = output!(builder, Delta<SellerTally>);
     let (mut categories_out, categories) = output!(builder, Delta<CategoryTally>);
@@ -51,6 +55,14 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (mut notes_out, notes) = output!(builder, Note);
     builder.build(move |mut caps| {
         let mut fold = Fold::new(&site.context.plan, me, peers);
+        let snapshots = site.context.snapshots.clone();
+        let past = snapshots.resume(|resume| {
+            resume.parts.iter().for_each(|p| fold.restore(&p.open, resume.cut.tick, &mut site.context.names.borrow_mut()));
+            fold.skip_to(resume.cut.tick);
+            resume.journal.take().map(Past::new)
+        });
+        let mut past = past.flatten();
+        let mut journal = snapshots.on().then(Journal::default);
         let mut naps = site.setup.faults.naps(0, me);
         let mut lose = site.setup.faults.lose.filter(|_| me == 0);
         move |frontiers| {
@@ -72,20 +84,41 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             if frontier <= caps[0].time().s {
                 return;
             }
+            let mut send = |closed: Closed, caps: &mut [Capability<Bi>], open: u32| {
+                sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
+                categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
+                products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
+                amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
+                lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
+                notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
+                caps.iter_mut().for_each(|cap| downgrade(cap, Bi::diagonal(open)));
+            };
+            if let Some(journal) = &mut past {
+                let mut closed = Closed::default();
+                match journal.again(&mut fold, &mut site.context.names.borrow_mut(), &mut closed) {
+                    Ok(Some(open)) => {
+                        again.activate();
+                        return send(closed, &mut caps, open);
+                    }
+                    Ok(None) => send(closed, &mut caps, 0),
+                    Err(problem) => return site.context.fail(Failure::Input(problem)),
+                }
+                past = None;
+            }
             let mut closed = Closed::default();
             fold.close(frontier - 1, &site.context.names.borrow(), &mut closed);
-            sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
-            categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
-            products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
-            amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
-            lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
-            notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
-            let open = Bi::diagonal(frontier);
-            for cap in &mut caps {
-                if cap.time().less_than(&open) {
-                    cap.downgrade(&open);
+            let kept = journal.as_mut().map_or(Ok(false), |journal| {
+                for entry in journal.entries(&closed, &site.context.names.borrow()) {
+                    snapshots.keeper(|keeper| keeper.append(entry))?;
                 }
+                snapshots.open(frontier, || fold.save(&site.context.names.borrow()))
+            });
+            match (kept, &mut journal) {
+                (Ok(true), Some(journal)) => journal.restart(),
+                (Err(problem), _) => return site.context.fail(Failure::Output(problem)),
+                _ => (),
             }
+            send(closed, &mut caps, frontier);
             let unused = site.context.waiting.least();
             let mut names = site.context.names.borrow_mut();
             let waiting = unused.unwrap_or(names.block + 1);

@@ -10,7 +10,7 @@ fn plan() -> Arc<Plan> {
 }
 
 fn binding(epoch: u64, before: u32, after: u32) -> Binding {
-    Binding { epoch, before, after, blocks: vec![], last: None, stop: false, weight: (0, 0) }
+    Binding { epoch, before, after, blocks: vec![], last: None, stop: false, checkpoint: false, added: vec![], weight: (0, 0) }
 }
 
 fn letter(epoch: u64, s: u32, places: &[(u32, u64)]) -> Word {
@@ -52,7 +52,7 @@ fn leaves(order: &mut Order, open: u32) -> Vec<String> {
 
 #[test]
 fn letters_then_ticks_then_the_end() {
-    let mut order = Order::new(plan(), 2);
+    let mut order = Order::new(plan(), 2, Certificate::default());
     let done = |epoch, binding: Option<Binding>| Word::Done(epoch, binding.map(Box::new));
     order.hear(letter(4, 6, &[(1, 7), (0, 9)]));
     order.hear(done(4, Some(binding(4, 5, 5))));
@@ -75,7 +75,7 @@ fn letters_then_ticks_then_the_end() {
 
 #[test]
 fn the_end_of_the_inputs_closes_what_is_open() {
-    let mut order = Order::new(plan(), 1);
+    let mut order = Order::new(plan(), 1, Certificate::default());
     let last = Binding { last: Some(20), ..binding(0, 5, 18) };
     let close = last.ending().unwrap().close(&plan());
     assert!(close > 20);
@@ -89,7 +89,7 @@ fn the_end_of_the_inputs_closes_what_is_open() {
 
 #[test]
 fn a_stop_ends_at_once() {
-    let mut order = Order::new(plan(), 1);
+    let mut order = Order::new(plan(), 1, Certificate::default());
     order.hear(Word::Done(3, Some(Box::new(Binding { stop: true, ..binding(3, 5, 5) }))));
     assert_eq!(leaves(&mut order, 6), ["end of 3"]);
 }
@@ -104,7 +104,7 @@ proptest! {
         schedule in prop::collection::vec((0usize..8, 0u32..4), 0..60),
     ) {
         let run = |peers: usize, schedule: &[(usize, u32)]| {
-            let mut order = Order::new(plan(), peers);
+            let mut order = Order::new(plan(), peers, Certificate::default());
             let (mut words, mut after) = (vec![vec![]; peers], 5);
             for (e, (moves, letters)) in epochs.iter().enumerate() {
                 let (epoch, before) = (e as u64, after);
