@@ -4,8 +4,12 @@
 //! reads its own name, it has read all that was committed before it.
 
 use crate::error::Error;
+use crate::source::bindings;
 use dataflows::clock::Binding;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// Text of bindings that goes into one record: brokers take a million bytes, and partitions can be many.
 const LARGEST: usize = 200_000;
@@ -21,10 +25,21 @@ pub struct Progress {
     pub fingerprint: String,
     /// The first and the last epoch; none when a run begins.
     pub epochs: Option<(u64, u64)>,
-    /// What they counted, in order.
+    /// What they counted, in order, as the state directory has it.
+    #[serde(serialize_with = "write", deserialize_with = "read")]
     pub bindings: Vec<Binding>,
     /// The certificate of all that was said up to the last epoch.
     pub certificate: String,
+}
+
+fn write<S: Serializer>(bindings: &[Binding], to: S) -> Result<S::Ok, S::Error> {
+    let lines = bindings.iter().map(|binding| RawValue::from_string(bindings::write(binding)));
+    lines.collect::<Result<Vec<_>, _>>().map_err(S::Error::custom)?.serialize(to)
+}
+
+fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Binding>, D::Error> {
+    let lines: Vec<Box<RawValue>> = Vec::deserialize(from)?;
+    lines.iter().map(|line| bindings::read(line.get()).map_err(D::Error::custom)).collect()
 }
 
 impl Progress {
@@ -32,7 +47,7 @@ impl Progress {
     pub fn of(&self, bindings: Vec<Binding>) -> Vec<Progress> {
         let (mut records, mut bytes): (Vec<Progress>, usize) = (vec![], usize::MAX);
         for binding in bindings {
-            let size = serde_json::to_string(&binding).map_or(0, |text| text.len());
+            let size = bindings::write(&binding).len();
             let epoch = binding.epoch;
             match records.last_mut().filter(|_| bytes.saturating_add(size) <= LARGEST) {
                 Some(record) => {
@@ -121,7 +136,8 @@ mod tests {
     use super::*;
 
     fn binding(epoch: u64) -> Binding {
-        Binding { epoch, before: 5, after: 5, blocks: vec![], last: None, stop: false, weight: (0, 0) }
+        let line = format!(r#"{{"epoch":{epoch},"before":4,"after":5,"blocks":[[2,70,80]]}}"#);
+        bindings::read(&line).unwrap()
     }
 
     fn begun() -> Progress {
@@ -138,14 +154,15 @@ mod tests {
 
     #[test]
     fn many_bindings_are_several_records() {
-        let size = serde_json::to_string(&binding(1_000)).unwrap().len() as u64;
+        let size = bindings::write(&binding(1_000)).len() as u64;
         let n = 3 * LARGEST as u64 / size;
         let records = begun().of((1_000..1_000 + n).map(binding).collect());
         assert!((3..=4).contains(&records.len()));
         let mut recovered = Recovered::default();
         for (offset, record) in records.into_iter().enumerate() {
-            assert!(serde_json::to_string(&record).unwrap().len() < 1_000_000);
-            recovered.take(record, offset as i64, "f").unwrap();
+            let text = serde_json::to_string(&record).unwrap();
+            assert!(text.len() < 1_000_000);
+            recovered.take(serde_json::from_str(&text).unwrap(), offset as i64, "f").unwrap();
         }
         assert_eq!((recovered.last_epoch, recovered.bindings.len() as u64), (Some(999 + n), n));
         assert_eq!(recovered.binding(1_000).map(|b| b.epoch), Some(1_000));
