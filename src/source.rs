@@ -15,6 +15,8 @@ pub mod live;
 pub mod bindings;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "kafka")]
+pub mod records;
 
 pub use generated::Line;
 
