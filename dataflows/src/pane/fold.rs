@@ -249,7 +249,7 @@ impl Fold {
     fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, if self.biggest { sales.len() } else { 0 });
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -279,7 +279,7 @@ impl Fold {
     }
 
     fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, 0);
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -313,8 +313,11 @@ impl Fold {
         out.lumps.extend(lumps.into_values().filter(|l| l.sums != [0; 8]));
     }
 
-    fn blank_amounts(&self, s: u32) -> Vec<AmountDelta> {
-        (0..self.peers as u32).map(|to| AmountDelta { to, s, plus: vec![], odd: vec![] }).collect()
+    /// For each owner, with room for its share of so many sales.
+    fn blank_amounts(&self, s: u32, sales: usize) -> Vec<AmountDelta> {
+        let room = sales / self.peers + sales / self.peers / 8;
+        let blank = |to| AmountDelta { to, s, plus: Vec::with_capacity(room), odd: vec![] };
+        (0..self.peers as u32).map(blank).collect()
     }
 
     /// Forgets, when many names have gathered, those that no open pane uses and no block of the last ticks; blocks from
