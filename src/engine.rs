@@ -150,6 +150,7 @@ fn settings(job: &Job) -> Settings {
         delimiter: job.schema.delimiter,
         max_drift: job.max_drift,
         max_jump: job.max_jump,
+        checkpoint: None,
         stop: job.stop.flag(),
         progress: job.progress.clone(),
     }

@@ -8,6 +8,7 @@
 //! | [`settings`] | flags, environment, file and defaults to what cannot be invalid, once |
 //! | [`source`] | files, pipes and standard input to bytes |
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
+//! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
 //! | [`sink`] | rows to files and to standard output |
 //! | [`console`] | the live view, the progress bar, the closing table |
@@ -18,6 +19,8 @@ pub mod cli;
 pub mod settings;
 pub mod source;
 pub mod generate;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod engine;
 pub mod sink;
 pub mod console;

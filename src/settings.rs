@@ -7,12 +7,14 @@
 pub mod layer;
 pub mod raw;
 pub mod value;
+pub mod kafka;
 mod resolve;
 mod shop;
 
 use crate::generate;
 use dataflows::plan::{Plan, Spec};
 use dataflows::schema::Schema;
+use kafka::Kafka;
 use layer::{Effective, Flag};
 use std::fmt;
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Bytes in an epoch of a file.
     pub epoch_bytes: u64,
+    /// Where the brokers are, and what is there.
+    pub kafka: Kafka,
     /// What `generate` writes.
     pub generate: generate::Settings,
     /// The shop of `demo`: a livelier one, but for what is set.

@@ -11,6 +11,7 @@
 //! | [`feed`] | what the clock needs of an input |
 //! | [`blocks`] | plain files of lines, cut into blocks that any worker can read |
 //! | [`jump`] | one wild date must not move the watermark |
+//! | [`checkpoint`] | when a checkpoint is cut |
 //! | [`policy`] | from reports to bindings |
 //! | `reader`, `raw`, `control`, `bound`, `tally`, `run` | the operators around them |
 //! | `front`, `intake` | inputs that are read from front to end |
@@ -19,6 +20,7 @@ pub mod context;
 pub mod feed;
 pub mod blocks;
 pub mod jump;
+pub mod checkpoint;
 pub mod policy;
 mod reader;
 mod raw;
@@ -29,6 +31,7 @@ mod bound;
 mod tally;
 mod run;
 
+pub use checkpoint::Every;
 pub use context::{Context, Counters, Counts, Failure, Sizes, Waiting};
 pub use feed::{Blocks, Decode, Feed, Format, Input, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
@@ -63,6 +66,8 @@ pub struct Settings {
     pub max_drift: i64,
     /// A date this many milliseconds ahead of its input needs to be confirmed. See [`jump`].
     pub max_jump: Option<i64>,
+    /// How often a checkpoint is cut, where a journal is kept.
+    pub checkpoint: Option<Every>,
     /// Asks for a stop at the next binding; who sets it wakes the workers.
     pub stop: Arc<AtomicBool>,
     /// How far the run is, as worker 0 knows it.

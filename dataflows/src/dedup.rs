@@ -11,6 +11,7 @@
 //!
 //! Memory: one entry of about 48 bytes for each id within the horizon.
 
+use crate::clock::Failure;
 use crate::plan::Plan;
 use crate::release::Released;
 use crate::site::Site;
@@ -60,6 +61,18 @@ impl Memory {
     fn new(plan: &Plan) -> Memory {
         let horizon = u32::try_from((plan.deduplicate + plan.tick - 1) / plan.tick).unwrap_or(u32::MAX / 2);
         Memory { horizon, known: HashSet::new(), order: VecDeque::new() }
+    }
+
+    /// Takes up ids, each with the watermark tick at which it was met.
+    fn restore<'a>(&mut self, ids: impl Iterator<Item = &'a (u32, (u64, u64))>) {
+        self.order.extend(ids);
+        self.order.make_contiguous().sort_unstable();
+        self.known.extend(self.order.iter().map(|(_, id)| *id));
+    }
+
+    /// What a checkpoint must hold.
+    fn save(&self) -> Vec<(u32, (u64, u64))> {
+        self.order.iter().copied().collect()
     }
 
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
@@ -136,6 +149,9 @@ fn claim<'s>(
 
 fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, Vec<Verdict>> {
     let mut memory = Memory::new(&site.context.plan);
+    let (me, peers) = (claims.scope().index() as u64, claims.scope().peers() as u64);
+    let context = site.context.clone();
+    context.snapshots.resume(|resume| memory.restore(resume.ids.iter().filter(|(_, id)| id.0 % peers == me)));
     let first_watermark = site.context.first_watermark.clone();
     let owner = Exchange::new(|c: &Claim| c.id.0);
     claims.unary_frontier::<CapacityContainerBuilder<Vec<Verdict>>, _, _, _>(owner, "Judge", move |cap, _| {
@@ -162,6 +178,9 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
                         session.give(Verdict { to: c.from, s, block: c.block, row: c.row });
                     }
                 }
+            }
+            if let Err(problem) = context.snapshots.ids(open, || memory.save()) {
+                return context.fail(Failure::Output(problem));
             }
             if hold.time().s < open {
                 hold.downgrade(&Bi::diagonal(open));

@@ -98,6 +98,7 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
         delimiter: b',',
         max_drift: 60_000,
         max_jump: Some(86_400_000),
+        checkpoint: None,
         stop: Arc::default(),
         progress: progress.clone(),
     };

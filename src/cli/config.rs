@@ -2,7 +2,7 @@
 
 use super::{Failure, SettingsArgs, World, print};
 use crate::settings::Settings;
-use crate::settings::layer::{Effective, Origin};
+use crate::settings::layer::{self, Effective, Origin};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -74,10 +74,9 @@ fn checked(settings: &Settings, json: bool) -> String {
 fn as_json(effective: &Effective) -> Value {
     let (mut tree, mut from) = (Map::new(), Map::new());
     for leaf in effective.leaves() {
-        let mut steps: Vec<&str> = leaf.path.split('.').collect();
-        let key = steps.pop().expect("a path has a last step");
+        let (section, key) = layer::split(&leaf.path);
         let mut place = &mut tree;
-        for step in steps {
+        for step in section.split('.').filter(|step| !step.is_empty()) {
             let section = place.entry(step).or_insert_with(|| Value::Object(Map::new()));
             place = section.as_object_mut().expect("a section holds no value of its own");
         }

@@ -5,6 +5,7 @@
 //! and what is then parsed, so a value that does not parse is traced back from its place in that text to the file and line,
 //! variable or flag that gave it.
 
+use super::kafka::Secret;
 use super::{Error, Problem};
 use dataflows::schema::FIELDS;
 use std::fmt;
@@ -17,6 +18,12 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 
 /// Variables that start so are settings.
 pub const ENV_PREFIX: &str = "VITRINE__";
+
+/// Settings that must not be seen. They are taken from the environment only, and kept apart from all the others.
+pub const SECRETS: [&str; 3] = ["kafka.password", "kafka.key_password", "kafka.oauth_client_secret"];
+
+/// Options of the Kafka client, whose names have dots in them.
+const PROPERTIES: &str = "kafka.properties";
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +68,22 @@ pub struct Leaf {
 #[derive(Clone, Debug)]
 pub struct Effective {
     leaves: Vec<Leaf>,
+    secrets: Vec<(&'static str, Secret)>,
+}
+
+/// Section and key of a path.
+pub fn split(path: &str) -> (&str, &str) {
+    match path.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
+        Some(name) => (PROPERTIES, name),
+        None => path.rsplit_once('.').unwrap_or(("", path)),
+    }
 }
 
 /// `time.zone` as a person reads it: `[time] zone`.
 pub fn pretty(path: &str) -> String {
-    match path.rsplit_once('.') {
-        Some((section, key)) => format!("[{section}] {key}"),
-        None => path.to_owned(),
+    match split(path) {
+        ("", key) => key.to_owned(),
+        (section, key) => format!("[{section}] {key}"),
     }
 }
 
@@ -99,7 +115,7 @@ struct Known {
 }
 
 impl Known {
-    /// A table of leaves may hang under `schema.fields` only; everything else stands in `default.toml`.
+    /// Tables of leaves may hang under `schema.fields` and `kafka.properties` only; everything else stands in `default.toml`.
     fn new(defaults: &[Written], sections: Vec<String>) -> Known {
         let mut leaves: Vec<String> = defaults.iter().map(|w| w.path.clone()).collect();
         leaves.extend(FIELDS.iter().map(|field| format!("schema.fields.{field}")));
@@ -107,11 +123,16 @@ impl Known {
     }
 
     fn is_leaf(&self, path: &str) -> bool {
-        self.leaves.iter().any(|l| l == path)
+        self.leaves.iter().any(|l| l == path) || split(path).0 == PROPERTIES
     }
 
     fn is_section(&self, path: &str) -> bool {
         self.sections.iter().any(|s| s == path)
+    }
+
+    /// Whether a table is gone into: the names of properties have dots, which TOML takes for tables when they are not quoted.
+    fn is_table(&self, path: &str) -> bool {
+        self.is_section(path) || split(path).0 == PROPERTIES
     }
 
     fn near(&self, path: &str) -> &str {
@@ -161,7 +182,7 @@ impl Effective {
         defaults.sort_by_key(|written| written.at);
         let known = Known::new(&defaults, sections);
         let leaf = |w: Written| Leaf { path: w.path, value: w.value, origin: Origin::Default };
-        let mut effective = Effective { leaves: defaults.into_iter().map(leaf).collect() };
+        let mut effective = Effective { leaves: defaults.into_iter().map(leaf).collect(), secrets: vec![] };
 
         let mut problems = vec![];
         if let Some(path) = file {
@@ -171,7 +192,9 @@ impl Effective {
         env.sort();
         for (name, text) in env {
             let path = name[ENV_PREFIX.len()..].to_lowercase().replace("__", ".").replace('-', "_");
-            if known.is_leaf(&path) {
+            if let Some(secret) = SECRETS.into_iter().find(|secret| *secret == path) {
+                effective.secrets.extend(Some((secret, Secret::new(text))).filter(|_| !text.is_empty()));
+            } else if known.is_leaf(&path) {
                 effective.lay_text(&path, text, Origin::Env(name.clone()));
             } else {
                 let near = known.near(&path).to_uppercase().replace('.', "__");
@@ -180,7 +203,9 @@ impl Effective {
         }
         for flag in flags {
             let path = flag.path.replace('-', "_");
-            if known.is_leaf(&path) {
+            if SECRETS.contains(&path.as_str()) {
+                problems.push(Problem::new(&flag.name, no_secret(&path)));
+            } else if known.is_leaf(&path) {
                 effective.lay_text(&path, &flag.text, Origin::Flag(flag.name.clone()));
             } else {
                 let near = known.near(&path);
@@ -196,11 +221,13 @@ impl Effective {
         let table = parse_text(&text)
             .map_err(|(line, message)| Error::Invalid(vec![Problem::new(place(line), format!("not valid TOML: {message}"))]))?;
         let mut written = vec![];
-        flatten(&table, "", &|path| known.is_section(path), &mut written);
+        flatten(&table, "", &|path| known.is_table(path), &mut written);
         written.sort_by_key(|w| w.at);
         for w in written {
             let origin = place(line_of(&text, w.at));
-            if known.is_leaf(&w.path) {
+            if SECRETS.contains(&w.path.as_str()) {
+                problems.push(Problem::new(origin, no_secret(&w.path)));
+            } else if known.is_leaf(&w.path) {
                 self.lay(Leaf { path: w.path, value: w.value, origin });
             } else if known.is_section(&w.path) {
                 problems.push(Problem::new(origin, format!("{} is a section: write [{}] on a line of its own", w.path, w.path)));
@@ -236,8 +263,18 @@ impl Effective {
     fn lay(&mut self, leaf: Leaf) {
         match self.leaves.iter_mut().find(|l| l.path == leaf.path) {
             Some(place) => *place = leaf,
-            None => self.leaves.push(leaf),
+            None => {
+                // Beside its relatives: a section is written once.
+                let relatives = |l: &Leaf| split(&l.path).0 == split(&leaf.path).0;
+                let at = self.leaves.iter().rposition(relatives).map_or(self.leaves.len(), |last| last + 1);
+                self.leaves.insert(at, leaf);
+            }
         }
+    }
+
+    /// A secret that the environment gave.
+    pub fn secret(&self, path: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(name, _)| *name == path).map(|(_, secret)| secret)
     }
 
     /// The leaves in the order of `default.toml`.
@@ -245,9 +282,11 @@ impl Effective {
         &self.leaves
     }
 
-    /// All values without where they come from: equal texts are equal settings.
+    /// All values that rows depend on, without where they come from: equal texts are equal settings. Where the brokers are and
+    /// what they ask of us changes no row.
     pub fn values(&self) -> String {
-        self.leaves.iter().map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
+        let own = self.leaves.iter().filter(|leaf| !leaf.path.starts_with("kafka."));
+        own.map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
     }
 
     /// Where the value of `path` comes from.
@@ -258,11 +297,14 @@ impl Effective {
     /// The settings in force as TOML, each with its origin as a comment, and where in the text each leaf begins.
     fn written(&self) -> (String, Vec<usize>) {
         let (mut text, mut starts, mut section) = (String::new(), vec![], "");
-        let lines: Vec<String> =
-            self.leaves.iter().map(|l| format!("{} = {}", l.path.rsplit('.').next().unwrap_or_default(), l.value)).collect();
+        let line = |leaf: &Leaf| match split(&leaf.path) {
+            (PROPERTIES, name) => format!("{name:?} = {}", leaf.value),
+            (_, key) => format!("{key} = {}", leaf.value),
+        };
+        let lines: Vec<String> = self.leaves.iter().map(line).collect();
         let width = lines.iter().map(|l| l.chars().count()).filter(|&w| w <= 60).max().unwrap_or(0);
         for (leaf, line) in self.leaves.iter().zip(lines) {
-            let own = leaf.path.rsplit_once('.').map_or("", |(section, _)| section);
+            let own = split(&leaf.path).0;
             if own != section {
                 text.push_str(&format!("\n[{own}]\n"));
                 section = own;
@@ -298,6 +340,14 @@ impl Effective {
         };
         Error::Invalid(vec![Problem::new(place, format!("{}: {message}", pretty(path)))])
     }
+}
+
+fn no_secret(path: &str) -> String {
+    let variable = path.to_uppercase().replace('.', "__");
+    format!(
+        "a secret does not belong here: put it into a file and name that in {}_file, or use {ENV_PREFIX}{variable}",
+        pretty(path)
+    )
 }
 
 fn sections_of(table: &DeTable<'_>) -> Vec<String> {

@@ -27,6 +27,8 @@ pub struct Raw {
     pub ingest: Ingest,
     /// `[replay]`
     pub replay: Replay,
+    /// `[kafka]`
+    pub kafka: Kafka,
     /// `[generate]`
     pub generate: Generate,
     /// `[schema]`
@@ -110,6 +112,38 @@ pub struct Ingest {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Replay {
     pub epoch_bytes: Size,
+}
+
+/// `[kafka]`. Secrets are not among these: see [`Effective::secret`](super::layer::Effective::secret).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Kafka {
+    pub brokers: Texts,
+    pub topic: String,
+    pub group: String,
+    pub job: String,
+    pub prefix: String,
+    pub partitions: Count,
+    pub replication: Count,
+    pub create_topics: bool,
+    pub keep_bindings: Span,
+    pub delivery: String,
+    pub security: String,
+    pub mechanism: String,
+    pub username: String,
+    pub password_file: String,
+    pub ca_file: String,
+    pub cert_file: String,
+    pub key_file: String,
+    pub key_password_file: String,
+    pub oauth_token_url: String,
+    pub oauth_client_id: String,
+    pub oauth_client_secret_file: String,
+    pub oauth_scope: String,
+    /// Absent when nothing is passed on.
+    #[serde(default)]
+    pub properties: BTreeMap<String, toml::Value>,
 }
 
 /// `[generate]`

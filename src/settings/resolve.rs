@@ -34,7 +34,8 @@ impl Settings {
             idle_timeout: raw.time.idle_timeout.0,
             advance_when_idle: raw.time.advance_when_idle,
         };
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, generate, demo, effective })
+        let kafka = super::kafka::resolve(&raw.kafka, &effective)?;
+        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, generate, demo, effective })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::dictionary::Dictionaries;
 use crate::edge::RowSink;
 use crate::plan::Plan;
 use crate::release::SharedEnding;
+use crate::snapshot::Snapshots;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -33,6 +34,10 @@ pub struct Context {
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
+    /// Journal and checkpoints.
+    pub snapshots: Snapshots,
+    /// The edge has handed over the epochs before this one, on worker 0; without an edge, all that come.
+    pub handed: Rc<Cell<u64>>,
     failure: Rc<RefCell<Option<Failure>>>,
 }
 
@@ -49,8 +54,19 @@ impl Context {
             sizes: Rc::default(),
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
+            snapshots: Snapshots::default(),
+            handed: Rc::new(Cell::new(u64::MAX)),
             failure: Rc::default(),
         }
+    }
+
+    /// The same, with a journal and checkpoints.
+    pub fn with(self, snapshots: Snapshots) -> Context {
+        snapshots.resume(|resume| {
+            self.first_watermark.set(resume.clock.first_watermark);
+            resume.parts.iter().for_each(|part| add(&self.counters.read, part.read));
+        });
+        Context { snapshots, ..self }
     }
 
     /// Ends the run with an error. The first failure counts.

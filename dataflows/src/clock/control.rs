@@ -10,6 +10,8 @@
 //!    bindings come in order.
 //! 4. A binding that closes ends all three.
 
+use super::checkpoint::Checkpoints;
+use super::context::{Context, Failure};
 use super::policy::{Clock, Order, Reached, Report, Rules};
 use super::reader::{Decoding, ReadAhead, Reader};
 use super::{Feed, Input, Settings, Shared, least_system_tick};
@@ -26,9 +28,9 @@ type Addressed = (u64, Order);
 
 /// Builds the control dataflow. `inputs` are this worker's view of all inputs.
 pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared, decoding: Decoding, inputs: &[Input]) {
-    let reports = read(scope, settings, shared, decoding, inputs);
-    let orders = clock(reports, settings, shared, inputs.len());
-    bind(orders, shared);
+    let reports = read(scope, settings, shared, decoding.clone(), inputs);
+    let orders = clock(reports, settings, shared, &decoding.context, inputs.len());
+    bind(orders, shared, &decoding.context);
 }
 
 fn read<'s>(
@@ -42,13 +44,19 @@ fn read<'s>(
         Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
         Feed::Mine(_) | Feed::Other => None,
     });
-    let mut reader = Reader::new(settings.epoch_bytes, files.collect(), scope.index(), scope.peers());
-    let mut ahead = ReadAhead::new(settings, inputs.len(), scope.peers());
+    let bounds = bounds(&decoding.context, inputs.len());
+    let mut reader = Reader::new(settings.epoch_bytes, files.collect(), &bounds, scope.index(), scope.peers());
+    let mut ahead = ReadAhead::new(settings, &bounds, scope.peers());
+    let snapshots = decoding.context.snapshots.clone();
     let (shared, stop) = (shared.clone(), settings.stop.clone());
     source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.reader = Some(again.clone());
         shared.borrow_mut().reader = info.address.to_vec();
+        let _ = snapshots.keeper(|keeper| {
+            keeper.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
+            Ok(())
+        });
         let (mut cap, mut stopped) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
@@ -74,6 +82,10 @@ fn read<'s>(
                 Ok(None) => (),
                 Err(failure) => decoding.context.fail(failure),
             }
+            match snapshots.keeper(|keeper| keeper.kept()) {
+                Ok(kept) => reports.extend(kept.map(Report::Kept)),
+                Err(problem) => decoding.context.fail(Failure::Output(problem)),
+            }
             if !stopped && stop.load(Ordering::Relaxed) {
                 stopped = true;
                 reports.push(Report::Stop);
@@ -85,10 +97,16 @@ fn read<'s>(
     })
 }
 
+/// By input: what begins before this offset counts already.
+pub(super) fn bounds(context: &Context, inputs: usize) -> Vec<u64> {
+    context.snapshots.resume(|resume| resume.clock.bounds().collect()).unwrap_or_else(|| vec![0; inputs])
+}
+
 fn clock<'s>(
     reports: Stream<'s, u64, Vec<Report>>,
     settings: &Settings,
     shared: &Shared,
+    context: &Context,
     inputs: usize,
 ) -> Stream<'s, u64, Vec<Addressed>> {
     let scope = reports.scope();
@@ -99,11 +117,18 @@ fn clock<'s>(
         max_jump: settings.max_jump,
         limit: 2 * peers,
         stride: settings.ahead * peers as u64 * settings.epoch_bytes,
+        checkpoints: settings.checkpoint.filter(|_| context.snapshots.on()).map(|every| Checkpoints::new(every, peers)),
     };
+    let resume = context.snapshots.resume(|resume| resume.clock.clone());
+    let context = context.clone();
     let (shared, plan, clocked) = (shared.clone(), settings.plan.clone(), settings.progress.clone());
-    reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |cap, info| {
+    reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |mut cap, info| {
         shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
-        let mut clock = (scope.index() == 0).then(|| (Clock::new(plan.clone(), rules, inputs), cap));
+        let mut clock = (scope.index() == 0).then(|| {
+            let Some(saved) = resume else { return (Clock::new(plan.clone(), rules, inputs), cap) };
+            cap.downgrade(&saved.epoch);
+            (Clock::resume(plan.clone(), rules, &saved), cap)
+        });
         move |(input, frontier), output| {
             input.for_each(|_, reports| {
                 if let Some((clock, _)) = &mut clock {
@@ -111,11 +136,19 @@ fn clock<'s>(
                 }
             });
             let Some((policy, held)) = &mut clock else { return };
+            if let Some(parts) = policy.complete()
+                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(parts))
+            {
+                context.fail(Failure::Output(problem));
+            }
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            while let Some(order) = policy.next(Reached { carried, system, wall: None }) {
+            while let Some(order) = policy.next(Reached { carried, system, handed: context.handed.get(), wall: None }) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
+                    if binding.checkpoint {
+                        context.snapshots.clock(policy.save());
+                    }
                 }
                 output.session(&*held).give_iterator((0..peers as u64).map(|worker| (worker, order.clone())));
                 if let Order::Bind(binding) = &order {
@@ -129,9 +162,9 @@ fn clock<'s>(
     })
 }
 
-fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared) {
+fn bind(orders: Stream<'_, u64, Vec<Addressed>>, shared: &Shared, context: &Context) {
     let shared = shared.clone();
-    let mut epochs = 0;
+    let mut epochs = context.snapshots.resume(|resume| resume.clock.epoch).unwrap_or(0);
     orders.sink(Exchange::new(|order: &Addressed| order.0), "Bind", move |(input, _)| {
         let shared = &mut *shared.borrow_mut();
         input.for_each(|_, orders| {

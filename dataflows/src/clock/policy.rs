@@ -7,13 +7,15 @@
 //! they come, which is the engine's only live decision; the bindings are data, so they can be kept and carried out again
 //! ([`Policy::Recorded`]).
 //!
-//! The number of bound and unfinished epochs is limited. An epoch is finished when all workers have carried it out **and**,
-//! if it moved the watermark, the data dataflow has passed its old tick. The dataflow's progress alone would deadlock: epochs
-//! that do not move the watermark share a tick.
+//! The number of bound and unfinished epochs is limited. An epoch is finished when all workers have carried it out, its rows
+//! and dead letters have been handed to the sink **and**, if it moved the watermark, the data dataflow has passed its old tick.
+//! The dataflow's progress alone would deadlock: epochs that do not move the watermark share a tick.
 
+use super::checkpoint::Checkpoints;
 use super::jump::{Dates, Jump, Settled};
 use crate::plan::Plan;
 use crate::release::Ending;
+use crate::snapshot::Kept;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub enum Report {
     },
     /// The run shall stop at the next binding.
     Stop,
+    /// A worker's part of a checkpoint is durable.
+    Kept(Kept),
 }
 
 /// A decoded block.
@@ -79,6 +83,8 @@ pub struct Binding {
     pub last: Option<u32>,
     /// The run stops here; the watermark does not move.
     pub stop: bool,
+    /// A checkpoint is cut behind it: no other follows until all workers have completed what it brought.
+    pub checkpoint: bool,
     /// Of `blocks`, for the progress display: records, and bytes of the stored inputs.
     pub weight: (u64, u64),
 }
@@ -137,6 +143,35 @@ pub struct Rules {
     pub limit: usize,
     /// How many bytes past what is missing an [`Order::Read`] asks for.
     pub stride: u64,
+    /// When checkpoints are cut; `None` without a journal.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+/// What a checkpoint must hold of the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The next epoch.
+    pub epoch: u64,
+    /// The watermark tick.
+    pub watermark: u32,
+    /// The first watermark tick of the run.
+    pub first_watermark: u32,
+    turn: usize,
+    inputs: Vec<SavedInput>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SavedInput {
+    bound: u64,
+    largest: Option<i64>,
+    ended: bool,
+}
+
+impl Saved {
+    /// By input: what begins before this offset counts already.
+    pub fn bounds(&self) -> impl Iterator<Item = u64> {
+        self.inputs.iter().map(|input| input.bound)
+    }
 }
 
 /// How far the workers are.
@@ -146,6 +181,8 @@ pub struct Reached {
     pub carried: u64,
     /// The data dataflow has completed what was learned before this system tick.
     pub system: u32,
+    /// The epochs before this one have been handed to the sink.
+    pub handed: u64,
     /// The wall clock in milliseconds, for live inputs.
     pub wall: Option<i64>,
 }
@@ -169,7 +206,13 @@ pub struct Clock {
     inputs: Vec<Input>,
     turn: usize,
     watermark: u32,
+    first_watermark: u32,
     epoch: u64,
+    /// A checkpoint is cut behind the last binding.
+    cutting: bool,
+    /// Durable parts of a checkpoint, all of them.
+    complete: Option<Vec<Kept>>,
+    wall: Option<i64>,
     /// Bound epochs, each with the system tick that completes it.
     unfinished: VecDeque<(u64, u32)>,
     /// Of the blocks taken for the next binding: records, bytes.
@@ -196,12 +239,45 @@ impl Clock {
             inputs: std::iter::repeat_with(input).take(inputs).collect(),
             turn: 0,
             watermark: 0,
+            first_watermark: 0,
             epoch: 0,
+            cutting: false,
+            complete: None,
+            wall: None,
             unfinished: VecDeque::new(),
             weight: (0, 0),
             stopping: false,
             done: false,
         }
+    }
+
+    /// A clock that goes on from where another one stood.
+    pub fn resume(plan: Arc<Plan>, rules: Rules, saved: &Saved) -> Clock {
+        let mut clock = Clock::new(plan, rules, saved.inputs.len());
+        for (input, saved) in clock.inputs.iter_mut().zip(&saved.inputs) {
+            (input.bound, input.jump.largest, input.ended) = (saved.bound, saved.largest, saved.ended);
+            input.asked = saved.bound;
+        }
+        (clock.turn, clock.epoch) = (saved.turn, saved.epoch);
+        (clock.watermark, clock.first_watermark) = (saved.watermark, saved.first_watermark);
+        clock
+    }
+
+    /// What a checkpoint must hold: right after the binding that asks for it.
+    pub fn save(&self) -> Saved {
+        let input = |i: &Input| SavedInput { bound: i.bound, largest: i.jump.largest, ended: i.ended };
+        Saved {
+            epoch: self.epoch,
+            watermark: self.watermark,
+            first_watermark: self.first_watermark,
+            turn: self.turn,
+            inputs: self.inputs.iter().map(input).collect(),
+        }
+    }
+
+    /// The parts of a checkpoint, once all workers have made theirs durable.
+    pub fn complete(&mut self) -> Option<Vec<Kept>> {
+        self.complete.take()
     }
 
     /// Takes a report.
@@ -214,6 +290,9 @@ impl Clock {
             }
             Report::Idle { input } => self.inputs[input as usize].idle = true,
             Report::Stop => self.stopping = true,
+            Report::Kept(kept) => {
+                self.complete = self.rules.checkpoints.as_mut().and_then(|all| all.kept(kept)).or(self.complete.take())
+            }
         }
     }
 
@@ -227,12 +306,19 @@ impl Clock {
         if self.done {
             return None;
         }
-        if self.stopping {
-            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
-        }
-        let finished = |(epoch, tick): &(u64, u32)| now.carried > *epoch && now.system >= *tick;
+        self.wall = now.wall;
+        let finished = |(epoch, tick): &(u64, u32)| now.carried.min(now.handed) > *epoch && now.system >= *tick;
         while self.unfinished.front().is_some_and(finished) {
             self.unfinished.pop_front();
+        }
+        if self.cutting && !self.unfinished.is_empty() {
+            return None;
+        }
+        if self.stopping {
+            if self.rules.checkpoints.as_ref().is_some_and(Checkpoints::writing) {
+                return None;
+            }
+            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
         }
         if self.unfinished.len() >= self.rules.limit {
             return None;
@@ -302,13 +388,13 @@ impl Clock {
                 return Some(Order::Read { input: block.input, upto: block.upto });
             }
         }
-        let binding = recorded.pop_front()?;
+        let mut binding = recorded.pop_front()?;
         for block in &binding.blocks {
             let input = &mut self.inputs[block.input as usize];
             input.read.remove(&block.start);
             input.bound = block.upto;
         }
-        self.keep(&binding);
+        self.keep(&mut binding);
         Some(Order::Bind(binding))
     }
 
@@ -384,13 +470,20 @@ impl Clock {
     fn bind(&mut self, blocks: Vec<Bound>, after: u32, stop: bool) -> Binding {
         let last = (!stop && self.ended()).then(|| self.largest().map_or(0, |t| self.plan.pane(t)));
         let weight = std::mem::take(&mut self.weight);
-        let binding = Binding { epoch: self.epoch, before: self.watermark, after, blocks, last, stop, weight };
-        self.keep(&binding);
+        let (epoch, before) = (self.epoch, self.watermark);
+        let mut binding = Binding { epoch, before, after, blocks, last, stop, weight, checkpoint: false };
+        self.keep(&mut binding);
         binding
     }
 
-    /// Remembers a binding that goes out.
-    fn keep(&mut self, binding: &Binding) {
+    /// Remembers a binding that goes out, and asks for a checkpoint behind it when it is time.
+    fn keep(&mut self, binding: &mut Binding) {
+        let (moves, checkpoints) = (binding.after > binding.before && !binding.closes(), &mut self.rules.checkpoints);
+        self.cutting = moves && checkpoints.as_mut().is_some_and(|all| all.begin(binding.epoch, self.wall));
+        binding.checkpoint = self.cutting;
+        if self.first_watermark == 0 {
+            self.first_watermark = binding.after;
+        }
         let tick = if binding.after > binding.before { binding.after + 1 } else { 0 };
         self.unfinished.push_back((binding.epoch, tick));
         self.watermark = binding.after;

@@ -58,10 +58,11 @@ pub struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// For so many inputs and workers.
-    pub fn new(settings: &Settings, inputs: usize, peers: usize) -> ReadAhead {
+    /// For inputs that are bound up to here, and so many workers.
+    pub fn new(settings: &Settings, bounds: &[u64], peers: usize) -> ReadAhead {
         let span = settings.ahead as usize * peers;
-        ReadAhead { size: settings.epoch_bytes, inputs: vec![(0, 0, 0); inputs], recent: VecDeque::new(), span }
+        let inputs = bounds.iter().map(|bound| (*bound, 0, 0)).collect();
+        ReadAhead { size: settings.epoch_bytes, inputs, recent: VecDeque::new(), span }
     }
 
     /// Hears what the clock says. Heard on arrival, not when it is carried out: what may be read next may be needed for that.
@@ -101,10 +102,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, index: usize, peers: usize) -> Reader {
+    /// `bounds`, by input: what begins before this offset is not read.
+    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, bounds: &[u64], index: usize, peers: usize) -> Reader {
         let (index, peers) = (index as u64, peers as u64);
         let first = |input: u32| (index + peers - u64::from(input) % peers) % peers;
-        let next = files.iter().map(|(input, ..)| first(*input) * size).collect();
+        let next = |input: u32| {
+            let bound = bounds[input as usize].div_ceil(size);
+            (bound + (first(input) + peers - bound % peers) % peers) * size
+        };
+        let next = files.iter().map(|(input, ..)| next(*input)).collect();
         Reader { size, files, next, peers }
     }
 

@@ -7,13 +7,14 @@
 use super::delta::{AmountDelta, Customer, Delta, Lump};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
 use super::told::Told;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, Dictionary};
 use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
 use crate::sale::{Op, Sale};
+use crate::snapshot::Entry;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Panes at most this far ahead of the open tick are found by index.
 const NEAR: usize = 1024;
@@ -49,6 +50,14 @@ pub mod fate {
     pub const DUPLICATE: usize = 2;
     /// Counted.
     pub const ACCEPTED: usize = 3;
+}
+
+/// What a checkpoint holds of the sales that wait: those in open panes, and what their ids mean.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    /// Of sellers, categories and products.
+    names: [Vec<(u32, String)>; 3],
+    sales: Vec<Sale>,
 }
 
 /// All that leaves when a tick closes.
@@ -148,14 +157,59 @@ impl Fold {
         }
     }
 
-    /// Takes the records of a block. `too_late(i)` is called for each sale that nothing takes any more.
-    pub fn take(&mut self, block: &Released, mut too_late: impl FnMut(usize)) {
+    /// What a checkpoint must hold, when all ticks before it have closed: then no late sale waits.
+    pub fn save(&self, names: &Dictionaries) -> Saved {
+        let sales: Vec<Sale> = self.near.iter().chain(self.far.values()).flatten().copied().collect();
+        let of = |d: &Dictionary, id: fn(&Sale) -> u32| {
+            let ids: BTreeSet<u32> = sales.iter().map(id).collect();
+            ids.into_iter().map(|id| (id, d.name(id).to_string())).collect()
+        };
+        let names = [of(&names.sellers, |s| s.seller), of(&names.categories, |s| s.category), of(&names.products, |s| s.product)];
+        Saved { names, sales }
+    }
+
+    /// Takes up what some worker held when `tick` was open.
+    pub fn restore(&mut self, saved: &Saved, tick: u32, names: &mut Dictionaries) {
+        self.skip_to(tick);
+        let block = names.block;
+        let of = |d: &mut Dictionary, known: &[(u32, String)]| -> BTreeMap<u32, u32> {
+            known.iter().map(|(id, name)| (*id, d.intern(name, block))).collect()
+        };
+        let sellers = of(&mut names.sellers, &saved.names[0]);
+        let categories = of(&mut names.categories, &saved.names[1]);
+        let products = of(&mut names.products, &saved.names[2]);
+        for sale in &saved.sales {
+            let (seller, category, product) = (sellers[&sale.seller], categories[&sale.category], products[&sale.product]);
+            let pane = self.plan.pane(sale.at);
+            self.pane(pane).push(Sale { seller, category, product, ..*sale });
+        }
+    }
+
+    /// Sends again what was learned at an earlier tick: `entries` are of one tick, with ids of this worker.
+    pub fn again(&mut self, s: u32, entries: &[Entry], names: &Dictionaries, out: &mut Closed) {
+        let [to_sellers, to_categories, to_products] = &mut self.told;
+        for late in [false, true] {
+            again(to_sellers, s, late, entries.iter().flat_map(|e| &e.sellers), &names.sellers, &mut out.sellers);
+            again(to_categories, s, late, entries.iter().flat_map(|e| &e.categories), &names.categories, &mut out.categories);
+            again(to_products, s, late, entries.iter().flat_map(|e| &e.products), &names.products, &mut out.products);
+        }
+        let mut amounts = self.blank_amounts(s);
+        for amount in entries.iter().flat_map(|e| &e.amounts) {
+            amount.plus.iter().for_each(|a| amounts[*a as usize % self.peers].plus.push(*a));
+            amount.odd.iter().for_each(|a| amounts[a.1 as usize % self.peers].odd.push(*a));
+        }
+        out.amounts.extend(amounts.into_iter().filter(|a| !a.plus.is_empty() || !a.odd.is_empty()));
+        out.lumps.extend(entries.iter().flat_map(|e| &e.lumps));
+    }
+
+    /// Takes the records of a block.
+    pub fn take(&mut self, block: &Released) {
         let s = block.before + 1;
         let least = self.plan.least_pane(block.before);
         let (tick, origin) = (self.plan.tick, self.plan.origin);
         let (mut from, mut to, mut pane) = (1, 0, 0u32);
         let (mut late, mut lost) = (vec![], 0u64);
-        for (i, sale) in block.decoded.sales.iter().enumerate() {
+        for sale in &block.decoded.sales {
             if sale.at < from || sale.at >= to {
                 pane = self.plan.pane(sale.at);
                 from = origin + (i64::from(pane) - 1) * tick;
@@ -167,7 +221,6 @@ impl Fold {
                 late.push(*sale);
             } else {
                 lost += 1;
-                too_late(i);
             }
         }
         let windows = self.plan.windows.len();
@@ -228,7 +281,7 @@ impl Fold {
     }
 
     /// Nothing is before tick `t`.
-    fn skip_to(&mut self, t: u32) {
+    pub fn skip_to(&mut self, t: u32) {
         while self.first < t {
             match self.near.pop_front() {
                 Some(p) => {
@@ -339,6 +392,30 @@ impl Fold {
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
     }
+}
+
+/// Sends the rows of one class again, those of the tick's own pane or the `late` ones.
+fn again<'a, V: Tally>(
+    told: &mut Told,
+    s: u32,
+    late: bool,
+    deltas: impl Iterator<Item = &'a Delta<V>>,
+    names: &Dictionary,
+    out: &mut Vec<Delta<V>>,
+) {
+    let mut messages = told.blank(s);
+    for delta in deltas.filter(|d| d.panes.is_empty() != late) {
+        for (i, (id, tally)) in delta.ids.iter().zip(&delta.tallies).enumerate() {
+            match delta.panes.get(i) {
+                Some(pane) => row(told.to(&mut messages, *id, s, names), *id, Some(*pane), *tally),
+                None => told.row(&mut messages, *id, s, names).add(tally),
+            }
+        }
+        for customer in &delta.customers {
+            told.to(&mut messages, customer.id, s, names).customers.push(*customer);
+        }
+    }
+    told.send(messages, out);
 }
 
 #[inline]

@@ -141,6 +141,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         delimiter: b',',
         max_drift: case.max_drift,
         max_jump: case.max_jump,
+        checkpoint: None,
         stop,
         progress: Arc::new(Progress::default()),
     };

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, wall: None };
+const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, handed: u64::MAX, wall: None };
 
 fn clock(policy: Policy, inputs: usize, limit: usize) -> Clock {
-    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10 };
+    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10, checkpoints: None };
     Clock::new(Arc::new(by_hand::plan()), rules, inputs)
 }
 
@@ -101,10 +101,12 @@ fn no_more_are_bound_than_can_be_unfinished() {
     assert_eq!(bound(clock.next(none)).after, 101);
     assert_eq!(clock.next(none), None);
     // The first moved the watermark: carried out is not enough, the dataflow must have passed the old tick.
-    assert_eq!(clock.next(Reached { carried: 2, system: 101, wall: None }), None);
-    assert_eq!(bound(clock.next(Reached { carried: 2, system: 102, wall: None })).epoch, 2);
-    // The third did not: carried out is all there is to wait for.
-    assert_eq!(bound(clock.next(Reached { carried: 3, system: 102, wall: None })).epoch, 3);
+    assert_eq!(clock.next(Reached { carried: 2, system: 101, handed: 3, wall: None }), None);
+    // And what leaves must have been handed to the sink.
+    assert_eq!(clock.next(Reached { carried: 2, system: 102, handed: 0, wall: None }), None);
+    assert_eq!(bound(clock.next(Reached { carried: 2, system: 102, handed: 2, wall: None })).epoch, 2);
+    // The third did not: carried out and handed over is all there is to wait for.
+    assert_eq!(bound(clock.next(Reached { carried: 3, system: 102, handed: 3, wall: None })).epoch, 3);
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! Topics: which are there, and making those that are missing.
+
+use super::client::{self, Logged, PATIENCE};
+use crate::error::Error;
+use crate::settings::kafka::Kafka;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::Client;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// A topic to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Its replicas; `None` as the brokers say.
+    pub replication: Option<i32>,
+    /// Its settings, as Kafka calls them.
+    pub config: Vec<(&'static str, String)>,
+}
+
+/// Asks about topics, and makes them.
+pub struct Admin {
+    client: AdminClient<Logged>,
+    brokers: String,
+}
+
+impl Admin {
+    /// A client for these settings. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// Settings that no client can be made of.
+    pub fn new(kafka: &Kafka) -> Result<Admin, Error> {
+        let client = client::admin(kafka)?.create_with_context(Logged).map_err(|e| client::cannot(&e))?;
+        Ok(Admin { client, brokers: kafka.brokers.clone() })
+    }
+
+    /// The topics that are there, with their partitions.
+    ///
+    /// # Errors
+    /// When no broker answers in time.
+    pub fn topics(&self, patience: Duration) -> Result<BTreeMap<String, i32>, Error> {
+        topics(self.client.inner(), patience).map_err(|e| away(&self.brokers, &e))
+    }
+
+    /// Makes those of `wanted` that are not there, and says which it made. A topic that is there stays as it is.
+    ///
+    /// # Errors
+    /// When no broker answers in time, or one of them refuses.
+    pub fn create(&self, wanted: &[Topic]) -> Result<Vec<String>, Error> {
+        let there = self.topics(PATIENCE)?;
+        let missing: Vec<&Topic> = wanted.iter().filter(|topic| !there.contains_key(&topic.name)).collect();
+        if missing.is_empty() {
+            return Ok(vec![]);
+        }
+        let topics: Vec<NewTopic<'_>> = missing.iter().map(|topic| new(topic)).collect();
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        let answers = wait(self.client.create_topics(&topics, &options)).map_err(|e| away(&self.brokers, &e))?;
+        let mut made = vec![];
+        for answer in answers {
+            match answer {
+                Ok(name) => made.push(name),
+                // Somebody was faster.
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    return Err(Error::Unavailable(format!("cannot make the topic {name} at {}: {code}", self.brokers)));
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+fn new(topic: &Topic) -> NewTopic<'_> {
+    // Kafka takes -1 for what its own settings say.
+    let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
+    let new = NewTopic::new(&topic.name, topic.partitions, replication);
+    topic.config.iter().fold(new, |new, (key, value)| new.set(key, value))
+}
+
+/// The topics that a client sees, with their partitions.
+///
+/// # Errors
+/// When no broker answers in time.
+pub fn topics<C: rdkafka::ClientContext>(client: &Client<C>, patience: Duration) -> Result<BTreeMap<String, i32>, KafkaError> {
+    let metadata = client.fetch_metadata(None, patience)?;
+    let topic = |topic: &rdkafka::metadata::MetadataTopic| (topic.name().to_owned(), topic.partitions().len() as i32);
+    Ok(metadata.topics().iter().filter(|topic| topic.error().is_none()).map(topic).collect())
+}
+
+/// No broker answered, or not in a way that helps.
+pub fn away(brokers: &str, error: &KafkaError) -> Error {
+    let why = match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut,
+        ) => "no broker answers".to_owned(),
+        Some(code) => code.to_string(),
+        None => error.to_string(),
+    };
+    Error::Unavailable(format!("Kafka at {brokers}: {why}"))
+}
+
+/// Waits for an answer of the admin client, which speaks in futures; its own threads do the work.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Parked(Thread);
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let (mut context, mut future) = (Context::from_waker(&waker), pin!(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
