@@ -26,6 +26,8 @@ pub struct Note {
     pub s: u32,
     /// Records by fate: rejected, too late, duplicate, accepted.
     pub fates: [u64; 4],
+    /// Of the accepted ones, those whose pane had closed.
+    pub late: u64,
     /// The least and greatest epoch that released records while the tick was open; `None` when none did.
     pub epochs: Option<(u64, u64)>,
     /// The least event time of an accepted record that was learned, `i64::MAX` without one.
@@ -36,7 +38,7 @@ pub struct Note {
 
 impl Note {
     fn new(s: u32, windows: usize) -> Note {
-        Note { s, fates: [0; 4], epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
+        Note { s, fates: [0; 4], late: 0, epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
     }
 }
 
@@ -193,7 +195,7 @@ impl Fold {
             again(to_categories, s, late, entries.iter().flat_map(|e| &e.categories), &names.categories, &mut out.categories);
             again(to_products, s, late, entries.iter().flat_map(|e| &e.products), &names.products, &mut out.products);
         }
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, 0);
         for amount in entries.iter().flat_map(|e| &e.amounts) {
             amount.plus.iter().for_each(|a| amounts[*a as usize % self.peers].plus.push(*a));
             amount.odd.iter().for_each(|a| amounts[a.1 as usize % self.peers].odd.push(*a));
@@ -230,6 +232,7 @@ impl Fold {
         let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
         let (first, last) = note.epochs.unwrap_or((block.epoch, block.epoch));
         note.epochs = Some((first.min(block.epoch), last.max(block.epoch)));
+        note.late += late.len() as u64;
         note.fates[fate::REJECTED] += rejects.len() as u64;
         note.fates[fate::TOO_LATE] += lost;
         note.fates[fate::DUPLICATE] += block.duplicates;
