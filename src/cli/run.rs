@@ -32,6 +32,7 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         workers: cluster.workers,
         process: cluster.process,
         addresses: cluster.addresses.clone(),
+        state: None,
         stop: Stop::default(),
         faults: cluster.faults,
         progress: Arc::default(),
