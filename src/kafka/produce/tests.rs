@@ -174,7 +174,8 @@ fn waits_double_up_to_a_limit() {
 fn the_options_of_a_producer_are_those_of_the_design() {
     let kafka = Settings::load(&Given::default()).unwrap().kafka;
     let config = client::producer(&kafka).unwrap();
-    for (name, value) in [("enable.idempotence", "true"), ("acks", "all"), ("compression.type", "lz4"), ("batch.size", "1000000")] {
+    for (name, value) in [("enable.idempotence", "true"), ("acks", "all"), ("compression.type", "lz4"), ("batch.size", "1000000")]
+    {
         assert_eq!(config.get(name), Some(value), "{name}");
     }
     let own = Kafka { properties: [("compression.codec".to_owned(), "zstd".to_owned())].into(), ..kafka };
