@@ -5,6 +5,9 @@
 
 mod compute;
 mod run;
+mod shown;
+#[cfg(feature = "kafka")]
+pub mod live;
 pub mod demo;
 pub mod replay;
 pub mod generate;
@@ -133,6 +136,8 @@ impl Session {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    #[cfg(feature = "kafka")]
+    Run(live::Run),
     Generate(generate::Generate),
     #[cfg(feature = "kafka")]
     Produce(produce::Produce),
@@ -164,6 +169,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Produce(args) => args.run(world, &session),

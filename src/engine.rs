@@ -15,9 +15,10 @@ pub use panics::explain;
 
 use crate::error::Error;
 use crate::source::Input;
+use crate::source::live::Live;
 use abort::Abort;
 use cluster::Seat;
-use dataflows::clock::{self, Context, Counts, Policy, Progress, Settings};
+use dataflows::clock::{self, Context, Counts, Inputs, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
 use dataflows::fault::Faults;
@@ -27,6 +28,7 @@ use dataflows::schema::Schema;
 use dataflows::time::Bi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::SystemTime;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
@@ -45,6 +47,8 @@ pub struct Job {
     pub schema: Arc<Schema>,
     /// What is read, in the order of the command line.
     pub inputs: Vec<Input>,
+    /// What is read instead, without an end.
+    pub live: Option<Live>,
     /// Length of a block, which is an epoch.
     pub epoch_bytes: u64,
     /// An input whose largest date is more than this many milliseconds ahead of the least one sits out.
@@ -63,6 +67,16 @@ pub struct Job {
     pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
+}
+
+impl Job {
+    /// What the inputs are called.
+    pub fn sources(&self) -> Vec<String> {
+        match &self.live {
+            Some(live) => vec![live.source.name().to_owned()],
+            None => self.inputs.iter().map(|input| input.name.clone()).collect(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -96,7 +110,7 @@ where
     let abort = Abort::default();
     let (builders, others) = cluster::connect(&seat, &job.addresses, &job.stop)?;
     let alone = job.addresses.len() < 2;
-    let (settings, sources) = (settings(&job), job.inputs.iter().map(|i| i.name.clone()).collect::<Arc<[String]>>());
+    let (settings, sources) = (settings(&job), job.sources().into());
     let (failures, outcome) = mpsc::channel();
     let crew = Crew { job, settings, sources, sink: Mutex::new(sink), build, abort: abort.clone(), failures };
     let crew = Arc::new(crew);
@@ -138,21 +152,32 @@ where
 /// What must be the same in all processes of a cluster, as text.
 fn fingerprint(job: &Job) -> String {
     let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared())).collect();
-    format!("{:?} {:?} {} {} {:?} {inputs:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
+    let live = job.live.as_ref().map(|live| (live.source.name(), live.max_future));
+    format!("{:?} {:?} {} {} {:?} {inputs:?} {live:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
 }
 
 fn settings(job: &Job) -> Settings {
     Settings {
         plan: job.plan.clone(),
-        policy: Policy::Files,
+        policy: job.live.as_ref().map_or(Policy::Files, |live| live.policy.clone()),
         epoch_bytes: job.epoch_bytes,
         ahead: AHEAD,
         delimiter: job.schema.delimiter,
         max_drift: job.max_drift,
-        max_jump: job.max_jump,
+        // The broker's time guards the dates of live inputs.
+        max_jump: job.max_jump.filter(|_| job.live.is_none()),
+        checkpoint: None,
         stop: job.stop.flag(),
         progress: job.progress.clone(),
+        wall: job.live.is_some().then(|| Arc::new(now) as Arc<dyn Fn() -> i64 + Send + Sync>),
+        record: job.live.as_ref().and_then(|live| live.record.clone()),
     }
+}
+
+/// The time of day in milliseconds since the Unix epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the workers of this process share.
@@ -209,8 +234,15 @@ where
             .iter()
             .enumerate()
             .map(|(i, input)| Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)? }));
-        let inputs: Vec<clock::Input> = inputs.collect::<Result<_, Error>>()?;
-        let decoder = Box::new(Decoder::new(self.job.schema.clone()));
+        let mut decoder = Decoder::new(self.job.schema.clone());
+        let inputs = match &self.job.live {
+            None => Inputs::Stored(inputs.collect::<Result<_, Error>>()?),
+            Some(live) => {
+                decoder = decoder.max_future(live.max_future);
+                Inputs::Live(live.source.reader(index)?)
+            }
+        };
+        let decoder = Box::new(decoder);
         let mut running = clock::install(worker, context, &self.settings, inputs, decoder, &self.build);
         self.abort.wakes(running.waker(worker));
         self.job.stop.wakes(running.waker(worker));

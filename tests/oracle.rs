@@ -14,6 +14,8 @@
 //! | `json` | the text of values |
 //! | `scenario` | inputs by proptest |
 //! | `harness` | compares an engine with the oracle, line by line |
+//! | `engine`, `shelf` | the product, and where it keeps its checkpoints |
+//! | `against`, `restart` | the product against the oracle, in one run and through restarts |
 
 pub mod record;
 pub mod params;
@@ -25,8 +27,10 @@ pub mod cooldown;
 pub mod events;
 pub mod scenario;
 pub mod harness;
+pub mod shelf;
 pub mod engine;
 mod against;
+mod restart;
 mod regressions;
 pub mod by_hand;
 mod properties;
@@ -102,11 +106,10 @@ fn counts(course: &Course) -> Counts {
     }
 }
 
-/// Rejected and late records with their bytes, in the order (tick of release, input, offset).
+/// Rejected and late records with their bytes, in the order (epoch, offset): an epoch is one block of one input.
 fn dead_letters(course: &Course, inputs: &[Input]) -> Vec<String> {
-    let mut dead: Vec<_> = course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate)).collect();
-    dead.sort_by_key(|t| (t.w, t.input, t.laid.offset));
-    let lines = dead.into_iter().map(|t| {
+    let dead = course.taken.iter().filter(|t| matches!(t.fate, Fate::Rejected | Fate::TooLate));
+    let lines = dead.map(|t| {
         let codes = match t.fate {
             Fate::TooLate => vec!["too_late"],
             _ if t.future => vec!["future_sale_date"],

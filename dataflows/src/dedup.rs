@@ -11,6 +11,7 @@
 //!
 //! Memory: one entry of about 48 bytes for each id within the horizon.
 
+use crate::clock::Failure;
 use crate::plan::Plan;
 use crate::release::Released;
 use crate::site::Site;
@@ -62,6 +63,18 @@ impl Memory {
         Memory { horizon, known: HashSet::new(), order: VecDeque::new() }
     }
 
+    /// Takes up ids, each with the watermark tick at which it was met.
+    fn restore<'a>(&mut self, ids: impl Iterator<Item = &'a (u32, (u64, u64))>) {
+        self.order.extend(ids);
+        self.order.make_contiguous().sort_unstable();
+        self.known.extend(self.order.iter().map(|(_, id)| *id));
+    }
+
+    /// What a checkpoint must hold.
+    fn save(&self) -> Vec<(u32, (u64, u64))> {
+        self.order.iter().copied().collect()
+    }
+
     /// Whether the id is known at watermark tick `w`; remembers it otherwise. A duplicate does not renew the memory.
     fn duplicate(&mut self, id: (u64, u64), w: u32) -> bool {
         while let Some((_, old)) = self.order.pop_front_if(|x| x.0.saturating_add(self.horizon) < w) {
@@ -111,9 +124,9 @@ fn claim<'s>(
                     let least = plan.least_pane(released.before);
                     let (epoch, input, s) = (released.epoch, released.input, released.before + 1);
                     let d = &released.decoded;
-                    for (row, ((sale, span), id)) in d.sales.iter().zip(&d.spans).zip(&d.ids).enumerate() {
+                    for (row, (sale, id)) in d.sales.iter().zip(&d.ids).enumerate() {
                         if plan.pane(sale.at) >= least {
-                            let (offset, row) = (d.base + u64::from(span.start), row as u32);
+                            let (offset, row) = (d.offset(row), row as u32);
                             session.give(Claim {
                                 epoch,
                                 input,
@@ -136,6 +149,9 @@ fn claim<'s>(
 
 fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, Vec<Verdict>> {
     let mut memory = Memory::new(&site.context.plan);
+    let (me, peers) = (claims.scope().index() as u64, claims.scope().peers() as u64);
+    let context = site.context.clone();
+    context.snapshots.resume(|resume| memory.restore(resume.ids.iter().filter(|(_, id)| id.0 % peers == me)));
     let first_watermark = site.context.first_watermark.clone();
     let owner = Exchange::new(|c: &Claim| c.id.0);
     claims.unary_frontier::<CapacityContainerBuilder<Vec<Verdict>>, _, _, _>(owner, "Judge", move |cap, _| {
@@ -162,6 +178,9 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
                         session.give(Verdict { to: c.from, s, block: c.block, row: c.row });
                     }
                 }
+            }
+            if let Err(problem) = context.snapshots.ids(open, || memory.save()) {
+                return context.fail(Failure::Output(problem));
             }
             if hold.time().s < open {
                 hold.downgrade(&Bi::diagonal(open));

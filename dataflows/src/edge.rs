@@ -1,9 +1,17 @@
-//! What leaves the dataflow: the rows of one learned tick, in the order of the contract, on worker 0 of process 0.
+//! What leaves the dataflow, on worker 0 of process 0, epoch by epoch: first the dead letters of the epoch, then the rows of
+//! each tick that it closed, in the order of the contract, then the word that this was all. So the sink always stands between two
+//! epochs or within one, and what it has taken up to an end is a function of the bindings and the records.
 
+pub mod balance;
 pub mod certificate;
+pub mod letters;
+pub mod order;
 pub mod collect;
 
+use crate::clock::Binding;
+use crate::message::Original;
 use crate::row::WindowRow;
+use crate::row::json::Cut;
 use serde::{Deserialize, Serialize};
 
 /// The tables, in the order in which the certificate takes them.
@@ -42,10 +50,10 @@ impl Table {
     }
 }
 
-/// All rows of one learned tick.
+/// All rows of one learned tick, or the dead letters of one epoch.
 #[derive(Debug, Default)]
 pub struct TickRows {
-    /// The learned tick.
+    /// The learned tick; of dead letters the one that was open when the records were released.
     pub learned: u32,
     /// By [`Table`] as index: the rows as JSON lines, each with its line end, in the order of the contract.
     pub lines: [Vec<u8>; 6],
@@ -53,17 +61,28 @@ pub struct TickRows {
     pub rows: [u64; 6],
     /// The rows of `windows` once more, as values (few: one a window and tick), for the console.
     pub windows: Vec<WindowRow>,
+    /// What came with the record of each dead letter, in the order of their lines, where the input is made of messages.
+    pub originals: Vec<Original>,
     /// The certificate of all rows up to here, in hex.
     pub certificate: String,
 }
 
-/// Takes the rows of each learned tick, in order of ticks. An error stops the run; nothing more is handed over after it.
+/// Takes what leaves, epoch by epoch: [`tick`](RowSink::tick) with the dead letters of the epoch if there are any, `tick` with
+/// the rows of each tick that the epoch closed, in order of ticks, then [`epoch`](RowSink::epoch). An error stops the run;
+/// nothing more is handed over after it.
 pub trait RowSink {
-    /// Takes the rows of one tick.
+    /// Takes the rows of one tick, or the dead letters of one epoch.
     ///
     /// # Errors
     /// In words for a person: what failed and what to do.
     fn tick(&mut self, rows: &TickRows) -> Result<(), String>;
+    /// All rows and dead letters of this epoch, and of those before, have been handed over.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn epoch(&mut self, _binding: &Binding) -> Result<(), String> {
+        Ok(())
+    }
     /// All ticks have been handed over. `unrevised`: by window definition, instances that late records found too old to be
     /// revised.
     fn ended(&mut self, _unrevised: &[u64]) {}
@@ -79,6 +98,8 @@ pub struct Batch {
     /// Where each row stands in `text`, and its place in the order of the table.
     pub rows: Vec<RowAt>,
     text: Vec<u8>,
+    /// Parts of `text` that the certificate leaves out, in order.
+    cuts: Vec<(u32, u32)>,
     /// Rows of `windows` as values.
     pub windows: Vec<WindowRow>,
 }
@@ -90,8 +111,6 @@ pub struct RowAt {
     offset: u64,
     name: (u32, u32),
     line: (u32, u32),
-    /// The line as the certificate takes it; empty when it is the line itself.
-    certified: (u32, u32),
 }
 
 impl Batch {
@@ -110,7 +129,14 @@ impl Batch {
     pub fn row(&mut self, (end, offset): (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let name = self.append(|text| text.extend_from_slice(name.as_bytes()));
         let line = self.append(write);
-        self.rows.push(RowAt { end, offset, name, line, certified: (0, 0) });
+        self.rows.push(RowAt { end, offset, name, line });
+    }
+
+    /// The same for a line of which the certificate leaves out what names the engine or the source. The parts come in order.
+    pub fn row_with_cuts<const N: usize>(&mut self, place: (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>) -> [Cut; N]) {
+        let mut cuts = [(0, 0); N];
+        self.row(place, name, |text| cuts = write(text));
+        self.cuts.extend(cuts.map(|(from, to)| (from as u32, to as u32)));
     }
 
     /// Makes room for so many bytes of rows.
@@ -131,19 +157,27 @@ impl Batch {
         self.rows[first..].copy_from_slice(&rows);
     }
 
-    /// The certificate takes the last row in another form: without what names the engine or the source.
-    pub fn certify(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let certified = self.append(write);
-        if let Some(row) = self.rows.last_mut() {
-            row.certified = certified;
-        }
-    }
-
     fn part(&self, (from, to): (u32, u32)) -> &[u8] {
         &self.text[from as usize..to as usize]
     }
 
     fn place(&self, row: &RowAt) -> (u32, u64, &[u8]) {
         (row.end, row.offset, self.part(row.name))
+    }
+
+    fn line(&self, row: &RowAt) -> &[u8] {
+        self.part(row.line)
+    }
+
+    /// The parts of a line that the certificate takes.
+    fn certified(&self, row: &RowAt) -> impl Iterator<Item = &[u8]> + Clone {
+        let (mut from, to) = row.line;
+        let first = self.cuts.partition_point(|cut| cut.0 < from);
+        let cuts = self.cuts[first..].iter().copied().take_while(move |cut| cut.0 < to);
+        cuts.chain([(to, to)]).map(move |(start, end)| {
+            let kept = (from, start);
+            from = end;
+            self.part(kept)
+        })
     }
 }

@@ -7,6 +7,7 @@
 //! | [`plan`] | what is computed: ticks, windows, features, gates, event rules |
 //! | [`time`] | the timestamp of the dataflow: (event tick, system tick) |
 //! | [`sale`] | one validated sale, flat |
+//! | [`message`] | where a record stands that was a message of a broker, and what came with it |
 //! | [`schema`] | how foreign records map onto the contract's fields |
 //! | [`dictionary`] | names to dense ids, with forgetting |
 //! | [`decode`] | bytes to sales and rejects |
@@ -26,10 +27,12 @@
 //! | [`cooldown`] | which detections become events that are sent |
 //! | [`row`] | rows as values, and as lines of JSON |
 //! | [`edge`] | rows in the order of the contract, the certificate, the door to the sink |
+//! | [`snapshot`] | what must survive: the journal and the checkpoints, and how a run goes on from one |
 //! | [`pipeline`] | the composition of all this: read it first |
 
 pub mod plan;
 pub mod time;
+pub mod message;
 pub mod sale;
 pub mod schema;
 pub mod dictionary;
@@ -50,4 +53,5 @@ pub mod detect;
 pub mod cooldown;
 pub mod row;
 pub mod edge;
+pub mod snapshot;
 pub mod pipeline;

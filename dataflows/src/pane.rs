@@ -20,6 +20,7 @@ pub mod tally;
 pub mod delta;
 pub mod told;
 pub mod fold;
+pub mod journal;
 pub mod combine;
 pub mod touched;
 pub mod texts;

@@ -1,14 +1,15 @@
 //! The composition of the data dataflow: read this first.
 //!
 //! ```text
-//! released ─► deduplicate ─► combine ─┬─ lumps ──────────────► totals ─┐
-//!                                     ├─ sellers ──► store ─ presence ─┼─► count ────┐
-//!                                     ├─ categories ► store ─    "    ─┤             │
-//!                                     ├─ products ─► store ─     "    ─┘             ├─► windows ─► collect ─► sink
-//!                                     │              store ─ best ─────► greatest ───┤   events       ▲
-//!                                     ├─ amounts ──► amounts ──────────► greatest ───┘   cooldown     │
-//!                                     │              store ─ sums ─────► count ─► serve ──────────────┤
-//!                                     └─ dead letters, notes ─────────────────────────────────────────┘
+//! released ─► letters ─► deduplicate ─► combine ─┬─ lumps ──────────────► totals ─┐
+//!               │                                 ├─ sellers ──► store ─ presence ─┼─► count ────┐
+//!               │                                 ├─ categories ► store ─    "    ─┤             │
+//!               │                                 ├─ products ─► store ─     "    ─┘             ├─► windows ─► collect ─► sink
+//!               │                                 │              store ─ best ─────► greatest ───┤   events     ▲
+//!               │                                 ├─ amounts ──► amounts ──────────► greatest ───┘   cooldown   │
+//!               │                                 │              store ─ sums ─────► count ─► serve ────────────┤
+//!               │                                 └─ notes ─────────────────────────────────────────────────────┤
+//!               └─ dead letters, ends of epochs ────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Every worker builds the same graph: nothing here asks which worker it is on. Stages do not call each other.
@@ -16,7 +17,8 @@
 use crate::bitemporal::{align, arrange_first, arrange_here, count, greatest};
 use crate::clock::Context;
 use crate::dedup::deduplicate;
-use crate::edge::collect::collect;
+use crate::edge::collect::{Leaving, collect};
+use crate::edge::letters::letters;
 use crate::pane::amounts::amounts;
 use crate::pane::class::Kind;
 use crate::pane::combine::combine;
@@ -43,6 +45,7 @@ pub fn build<'s>(
 ) -> Handle<Bi> {
     let site = Site { context: context.clone(), setup: setup.clone() };
     let plan = &context.plan;
+    let (released, letters) = letters(released, &site);
     let combined = combine(deduplicate(released, &site), &site);
     let sellers = store(combined.sellers, Kind::Sellers, &site);
     let categories = store(combined.categories, Kind::Categories, &site);
@@ -66,7 +69,7 @@ pub fn build<'s>(
             changes.push(biggest.inner.map(move |(v, t, d)| ((i, Change::Biggest(v)), t, d)));
         }
     }
-    let mut rows = vec![combined.dead, windows(scope.concatenate(changes), combined.notes.clone(), &site)];
+    let mut rows = vec![windows(scope.concatenate(changes), combined.notes.clone(), &site)];
     if plan.features.enabled {
         let back = reach(plan.features.lateness, plan.features.slide);
         let seller = count(arrange_here(align(sellers.sums, back, &site), "ArrangeSellerSums"), "CountSellers");
@@ -75,6 +78,6 @@ pub fn build<'s>(
         rows.push(serve(category, categories.names, &site));
     }
     let probe = Handle::new();
-    collect(scope.concatenate(rows), combined.notes, &site).probe_with(&probe);
+    collect(Leaving { rows: scope.concatenate(rows), letters, notes: combined.notes }, &site).probe_with(&probe);
     probe
 }

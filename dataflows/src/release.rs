@@ -1,5 +1,7 @@
 //! What the clock hands to the data dataflow: decoded records of one input, released in one epoch.
 
+use crate::clock::Binding;
+use crate::plan::{Plan, ceil};
 use crate::sale::Decoded;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,6 +23,8 @@ pub struct Released {
     pub duplicates: u64,
     /// Number of the block among those that this worker has released, where duplicates are sought.
     pub block_number: u64,
+    /// This worker releases nothing more of this epoch, which the binding describes; there are no records in it.
+    pub ends: Option<Box<Binding>>,
 }
 
 /// How all inputs ended: set on each worker before its source moves past `whole + 1`.
@@ -30,6 +34,15 @@ pub struct Ending {
     pub whole: u32,
     /// The newest pane of any sale.
     pub last: u32,
+}
+
+impl Ending {
+    /// The tick at which every window and feature that holds a sale has ended.
+    pub fn close(&self, plan: &Plan) -> u32 {
+        let longest = plan.windows.iter().map(|w| w.size).max().unwrap_or(0);
+        let features = if plan.features.enabled { ceil(self.last, plan.features.slide) } else { 0 };
+        self.whole.max(self.last + longest).max(features)
+    }
 }
 
 /// Shared by the clock and the operators of one worker.

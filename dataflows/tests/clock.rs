@@ -81,7 +81,7 @@ fn reports(case: &Case) -> Vec<Block> {
 }
 
 fn rules(case: &Case, policy: Policy) -> Rules {
-    Rules { policy, max_drift: case.max_drift, max_jump: case.max_jump, limit: 3, stride: case.block }
+    Rules { policy, max_drift: case.max_drift, max_jump: case.max_jump, limit: 3, stride: case.block, checkpoints: None }
 }
 
 /// What the clock makes of reports in this order; `lag` epochs are unfinished at any time.
@@ -92,9 +92,9 @@ fn bindings(case: &Case, blocks: impl IntoIterator<Item = Block>, policy: Policy
         loop {
             let carried = (made.len() as u64).saturating_sub(lag);
             let system = if lag == 0 { u32::MAX } else { made.get(carried as usize).map_or(u32::MAX, |e| e.before + 1) };
-            match clock.next(Reached { carried, system, wall: None }) {
+            match clock.next(Reached { carried, system, handed: carried, wall: None }) {
                 Some(Order::Bind(binding)) => made.push(Epoch::of(case, &binding)),
-                Some(Order::Read { .. }) => (),
+                Some(Order::Read { .. } | Order::Live) => (),
                 None => break,
             }
         }

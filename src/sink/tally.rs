@@ -1,5 +1,6 @@
 //! Counts the rows on their way to other sinks: what `summary.json` and the closing table say of them.
 
+use dataflows::clock::Binding;
 use dataflows::edge::certificate::Certificate;
 use dataflows::edge::{RowSink, Table, TickRows};
 use serde::Deserialize;
@@ -84,6 +85,9 @@ impl RowSink for Counted {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         self.tally.count(rows);
         self.sinks.iter_mut().try_for_each(|sink| sink.tick(rows))
+    }
+    fn epoch(&mut self, binding: &Binding) -> Result<(), String> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.epoch(binding))
     }
     fn ended(&mut self, unrevised: &[u64]) {
         self.tally.0.lock().unwrap_or_else(PoisonError::into_inner).unrevised = unrevised.to_vec();

@@ -5,7 +5,7 @@ use dataflows::fault::Faults;
 use proptest::prelude::*;
 
 /// `n` cases, or as many as `PROPTEST_CASES` says.
-fn cases(n: u32) -> ProptestConfig {
+pub fn cases(n: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|v| v.parse().ok()).unwrap_or(n);
     ProptestConfig { cases, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() }
 }

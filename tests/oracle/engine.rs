@@ -1,8 +1,9 @@
 //! The engine behind the oracle's harness: the product's own dataflows over inputs in memory.
 
 use super::params::{Params, Reference};
+use super::shelf::Shelf;
 use super::{Counts, Tables};
-use dataflows::clock::{self, Blocks, Context, Feed, Format, Input, Policy, Progress, Pull, Pulled, Settings};
+use dataflows::clock::{self, Blocks, Context, Every, Feed, Format, Input, Inputs, Policy, Progress, Pull, Pulled, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::{RowSink, Table, TickRows};
 use dataflows::fault::Faults;
@@ -10,6 +11,7 @@ use dataflows::pipeline;
 use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, Reference as Compared, Spec, WindowSpec};
 use dataflows::schema::{Limits, Schema};
 use dataflows::site::Setup;
+use dataflows::snapshot::Snapshots;
 use std::sync::{Arc, Mutex};
 use timely::CommunicationConfig;
 
@@ -43,14 +45,14 @@ impl Pull for Front {
 
 /// Keeps all rows.
 #[derive(Clone, Default)]
-struct Keep(Arc<Mutex<Vec<(Table, String)>>>);
+struct Keep(Arc<Mutex<Vec<(u32, Table, String)>>>);
 
 impl RowSink for Keep {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         let mut all = self.0.lock().map_err(|e| e.to_string())?;
         for table in Table::ALL {
             let text = std::str::from_utf8(&rows.lines[table as usize]).map_err(|e| e.to_string())?;
-            all.extend(text.lines().map(|line| (table, line.to_string())));
+            all.extend(text.lines().map(|line| (rows.learned, table, line.to_string())));
         }
         Ok(())
     }
@@ -101,6 +103,55 @@ pub fn run(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize) -> Res
 
 /// The same, with faults.
 pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, faults: Faults) -> Result<Tables, String> {
+    let run = run_from(params, inputs, workers, faults, None, None)?;
+    Ok(run.tables())
+}
+
+/// Where a run keeps its journal and checkpoints, and how often it cuts one.
+#[derive(Clone)]
+pub struct Keeping {
+    /// Shared by all workers, and by the runs that go on from it.
+    pub shelf: Shelf,
+    /// Epochs between two cuts.
+    pub every: u64,
+}
+
+/// All that a run said.
+#[derive(Debug)]
+pub struct Run {
+    /// By learned tick.
+    pub rows: Vec<(u32, Table, String)>,
+    /// Of all records since the very beginning.
+    pub counts: Counts,
+}
+
+impl Run {
+    /// As the oracle says it.
+    pub fn tables(self) -> Tables {
+        let mut tables = Tables { counts: self.counts, ..Tables::default() };
+        for (_, table, line) in self.rows {
+            match table {
+                Table::Windows => tables.windows.push(line),
+                Table::SellerFeatures => tables.seller_features.push(line),
+                Table::CategoryFeatures => tables.category_features.push(line),
+                Table::Events => tables.events.push(line),
+                Table::DeadLetters => tables.dead_letters.push(line),
+                Table::Suppressed => (),
+            }
+        }
+        tables
+    }
+}
+
+/// The same, keeping checkpoints, or going on from one of an earlier run.
+pub fn run_from(
+    params: &Params,
+    inputs: &[(String, Vec<u8>)],
+    workers: usize,
+    faults: Faults,
+    keeping: Option<Keeping>,
+    from: Option<(Shelf, usize)>,
+) -> Result<Run, String> {
     let plan = Arc::new(Plan::new(&spec(params)).map_err(|e| e.to_string())?);
     let limits = Limits { time: plan.reach(), ..Limits::default() };
     let schema = Arc::new(Schema { limits, keep_ids: params.deduplicate > 0, ..Schema::default() });
@@ -112,8 +163,11 @@ pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, f
         delimiter: b',',
         max_drift: params.max_drift,
         max_jump: Some(params.max_jump),
+        checkpoint: keeping.as_ref().map(|k| Every::Epochs(k.every)),
         stop: Arc::default(),
         progress: Arc::new(Progress::default()),
+        wall: None,
+        record: None,
     };
     let sources: Arc<[String]> = inputs.iter().map(|i| i.0.clone()).collect();
     let setup = Arc::new(Setup { faults, ..Setup::default() });
@@ -127,7 +181,10 @@ pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, f
     let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
         let sink = (worker.index() == 0).then(|| Box::new(out.clone()) as Box<dyn RowSink + Send>);
-        let context = Context::new(plan.clone(), sources.clone(), sink);
+        let (me, peers) = (worker.index(), worker.peers());
+        let keeper = keeping.as_ref().map(|k| k.shelf.keeper(me, peers));
+        let resume = from.as_ref().map(|(shelf, which)| shelf.resume(*which, me, peers));
+        let context = Context::new(plan.clone(), sources.clone(), sink).with(Snapshots::new(keeper, resume));
         let mine = |i: usize| i % worker.peers() == worker.index();
         let feed = |(i, (csv, file)): (usize, &(bool, Arc<Memory>))| match csv {
             false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()) },
@@ -135,7 +192,7 @@ pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, f
             true => Input { format: Format::Csv, feed: Feed::Other },
         };
         let decoder = Box::new(Decoder::new(schema.clone()));
-        let inputs = files.iter().enumerate().map(feed).collect();
+        let inputs = Inputs::Stored(files.iter().enumerate().map(feed).collect());
         let setup = setup.clone();
         let mut running = clock::install(worker, &context, &settings, inputs, decoder, |scope, context, released| {
             pipeline::build(scope, context, &setup, released)
@@ -145,23 +202,15 @@ pub fn run_with(params: &Params, inputs: &[(String, Vec<u8>)], workers: usize, f
             running.stepped();
         }
         assert_eq!(context.failure(), None);
+        // The live balance finds a lost record too, and nothing else.
+        let lost = u64::from(setup.faults.lose.is_some() && worker.index() == 0);
+        assert_eq!(context.counters.missing.get(), lost as i64);
         context.counters.counts()
     })?;
     let counts = guards.join().into_iter().collect::<Result<Vec<_>, _>>()?;
     let c = counts.into_iter().fold(clock::Counts::default(), |a, b| a + b);
-    let mut tables = Tables {
-        counts: Counts { read: c.read, rejected: c.rejected, too_late: c.too_late, duplicate: c.duplicate, accepted: c.accepted },
-        ..Tables::default()
-    };
-    for (table, line) in std::mem::take(&mut *kept.0.lock().map_err(|e| e.to_string())?) {
-        match table {
-            Table::Windows => tables.windows.push(line),
-            Table::SellerFeatures => tables.seller_features.push(line),
-            Table::CategoryFeatures => tables.category_features.push(line),
-            Table::Events => tables.events.push(line),
-            Table::DeadLetters => tables.dead_letters.push(line),
-            Table::Suppressed => (),
-        }
-    }
-    Ok(tables)
+    let counts =
+        Counts { read: c.read, rejected: c.rejected, too_late: c.too_late, duplicate: c.duplicate, accepted: c.accepted };
+    let rows = std::mem::take(&mut *kept.0.lock().map_err(|e| e.to_string())?);
+    Ok(Run { rows, counts })
 }

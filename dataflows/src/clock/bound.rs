@@ -1,7 +1,7 @@
 //! The source of the data dataflow: the records of an epoch, under the tick that is open while they are released.
 //!
-//! It stands at the open tick, `before + 1`. For a binding it sends this worker's blocks under that time and then moves to
-//! `after + 1`. When the run ends it takes two steps: it moves to the last tick and **waits until the whole dataflow is
+//! It stands at the open tick, `before + 1`. For a binding it sends this worker's blocks under that time, says that the epoch
+//! is over here, and then moves to `after + 1`. When the run ends it takes two steps: it moves to the last tick and **waits until the whole dataflow is
 //! there**, then drops its capability. An empty frontier completes nothing; moving and dropping in one go would let operators
 //! see only that, and what still left would depend on timing.
 //!
@@ -12,9 +12,9 @@
 use super::context::{Context, add};
 use super::jump::Settled;
 use super::{Shared, least_system_tick};
-use crate::plan::{Plan, ceil};
-use crate::release::{Ending, Released};
+use crate::release::Released;
 use crate::sale::{Decoded, Fault, Reject};
+use crate::snapshot::Cut;
 use crate::time::Bi;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::source;
@@ -30,7 +30,8 @@ pub(super) fn build<'s>(
     let (context, shared) = (context.clone(), shared.clone());
     source::<_, CapacityContainerBuilder<Vec<Released>>, _, _>(scope, "Bound", move |mut cap, info| {
         shared.borrow_mut().wake.source = Some(scope.activator_for(info.address));
-        cap.downgrade(&Bi::diagonal(1));
+        let tick = context.snapshots.resume(|resume| resume.cut.tick).unwrap_or(1);
+        cap.downgrade(&Bi::diagonal(tick));
         let (mut cap, mut closing) = (Some(cap), false);
         move |output| {
             let Some(held) = cap.as_mut() else { return };
@@ -38,14 +39,15 @@ pub(super) fn build<'s>(
             while let Some(binding) = shared.for_source.pop_front() {
                 assert_eq!(*held.time(), Bi::diagonal(binding.before + 1), "the source stands at the open tick");
                 for block in &binding.blocks {
-                    let Some(chunk) = shared.raw.take(block.input, block.start) else { continue };
-                    let mut decoded = chunk.decoded;
-                    if let Some(max_jump) = max_jump {
-                        refuse(&mut decoded, block.settled, max_jump);
-                    }
-                    if decoded.records() == 0 {
-                        context.waiting.release(chunk.stamp);
-                    } else {
+                    while let Some(chunk) = shared.raw.take(block.input, block.start, block.upto) {
+                        let mut decoded = chunk.decoded;
+                        if let Some(max_jump) = max_jump {
+                            refuse(&mut decoded, block.settled, max_jump);
+                        }
+                        if decoded.records() == 0 {
+                            context.waiting.release(chunk.stamp);
+                            continue;
+                        }
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
                         let released =
@@ -53,13 +55,18 @@ pub(super) fn build<'s>(
                         output.session(&*held).give_container(&mut vec![released]);
                     }
                 }
+                let (epoch, before, ends) = (binding.epoch, binding.before, Some(Box::new(binding.clone())));
+                output.session(&*held).give(Released { epoch, before, ends, ..Released::default() });
                 if context.first_watermark.get() == 0 {
                     context.first_watermark.set(binding.after);
                 }
                 let mut open = binding.after + 1;
                 if let Some(ending) = binding.ending() {
                     *context.ending.borrow_mut() = Some(ending);
-                    open = close(&context.plan, ending) + 1;
+                    open = ending.close(&context.plan) + 1;
+                }
+                if binding.checkpoint {
+                    context.snapshots.begin(Cut::behind(&binding), context.counters.read.get(), context.plan.deduplicate > 0);
                 }
                 held.downgrade(&Bi::diagonal(open));
                 closing |= binding.closes();
@@ -73,13 +80,6 @@ pub(super) fn build<'s>(
             }
         }
     })
-}
-
-/// The tick at which every window and feature that holds a sale has ended.
-fn close(plan: &Plan, ending: Ending) -> u32 {
-    let longest = plan.windows.iter().map(|w| w.size).max().unwrap_or(0);
-    let features = if plan.features.enabled { ceil(ending.last, plan.features.slide) } else { 0 };
-    ending.whole.max(ending.last + longest).max(features)
 }
 
 /// Moves the sales whose dates do not count to the rejects.

@@ -6,6 +6,7 @@ use crate::dictionary::Dictionaries;
 use crate::edge::RowSink;
 use crate::plan::Plan;
 use crate::release::SharedEnding;
+use crate::snapshot::Snapshots;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub struct Context {
     /// What is computed.
     pub plan: Arc<Plan>,
-    /// The inputs as they were named, by index.
+    /// The inputs as they were named, by index; one name for all partitions of a live source.
     pub sources: Arc<[String]>,
     /// The names that this worker's decoder has met.
     pub names: Rc<RefCell<Dictionaries>>,
@@ -33,6 +34,10 @@ pub struct Context {
     pub waiting: Rc<Waiting>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
+    /// Journal and checkpoints.
+    pub snapshots: Snapshots,
+    /// The edge has handed over the epochs before this one, on worker 0; without an edge, all that come.
+    pub handed: Rc<Cell<u64>>,
     failure: Rc<RefCell<Option<Failure>>>,
 }
 
@@ -49,8 +54,24 @@ impl Context {
             sizes: Rc::default(),
             waiting: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
+            snapshots: Snapshots::default(),
+            handed: Rc::new(Cell::new(u64::MAX)),
             failure: Rc::default(),
         }
+    }
+
+    /// The name of an input; live inputs are the partitions of one source.
+    pub fn source(&self, input: u32) -> &str {
+        self.sources.get(input as usize).or(self.sources.first()).map_or("", String::as_str)
+    }
+
+    /// The same, with a journal and checkpoints.
+    pub fn with(self, snapshots: Snapshots) -> Context {
+        snapshots.resume(|resume| {
+            self.first_watermark.set(resume.clock.first_watermark);
+            resume.parts.iter().for_each(|part| add(&self.counters.read, part.read));
+        });
+        Context { snapshots, ..self }
     }
 
     /// Ends the run with an error. The first failure counts.
@@ -78,6 +99,8 @@ pub enum Failure {
     Input(String),
     /// Writing rows.
     Output(String),
+    /// A service that is needed is away.
+    Unavailable(String),
 }
 
 /// What one worker counts. Records are counted at the source, dispositions at the ends of the dataflow.
@@ -95,6 +118,12 @@ pub struct Counters {
     pub accepted: Cell<u64>,
     /// Keys that this worker owns.
     pub keys: Cell<u64>,
+    /// Of the accepted records, those whose pane had closed.
+    pub late: Cell<u64>,
+    /// Records of closed ticks that have no disposition: 0, or something is broken. On worker 0.
+    pub missing: Cell<i64>,
+    /// By window definition: closed instances that late records found too old to be revised. On worker 0.
+    pub unrevised: RefCell<Vec<u64>>,
 }
 
 impl Counters {

@@ -4,6 +4,7 @@
 //! decodes it; the same records are in a block as when any worker can read it. Nothing waits for the frontier of this
 //! dataflow, so its time never advances.
 
+use super::control::bounds;
 use super::feed::{Feed, Format, Input, RawBlock};
 use super::front::{Front, Step};
 use super::policy::{Order, Report};
@@ -85,7 +86,8 @@ fn pull<'s>(
     inputs: Vec<Input>,
 ) -> Stream<'s, u64, Vec<Parcel>> {
     let (settings, shared, context) = (settings.clone(), shared.clone(), decoding.context.clone());
-    let mut ahead = ReadAhead::new(&settings, inputs.len(), scope.peers());
+    let bounds = bounds(&context, inputs.len());
+    let mut ahead = ReadAhead::new(&settings, &bounds, scope.peers());
     source::<_, CapacityContainerBuilder<Vec<Parcel>>, _, _>(scope, "Pull", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.pull = Some(again.clone());
@@ -118,6 +120,7 @@ fn pull<'s>(
                 let Owned { input, front } = &mut owned[k];
                 let start = front.start(settings.epoch_bytes);
                 match front.step(settings.epoch_bytes) {
+                    Ok(Step::Piece(piece)) if piece.start < bounds[*input as usize] => again.activate(), // counts already
                     Ok(Step::Piece(piece)) => {
                         let header = front.header.clone().unwrap_or_default();
                         let number = start / settings.epoch_bytes;

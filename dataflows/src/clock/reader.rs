@@ -1,11 +1,13 @@
 //! Which block a worker reads next, and what it tells the clock about a decoded one.
 
+use super::binding::{Block, Order};
 use super::context::{Context, Failure};
 use super::feed::{Blocks, Decode, Format, RawBlock};
 use super::jump::Dates;
-use super::policy::{Block, Order};
+use super::live::Batch;
 use super::raw::{Chunk, Raw};
 use super::{Settings, blocks};
+use crate::sale::Decoded;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,6 +37,19 @@ impl Decoding {
         names.block += 1;
         let stamp = names.block;
         let decoded = self.decoder.borrow_mut().block(place.input, format, raw, &mut names);
+        self.laid(place, stamp, decoded, queue)
+    }
+
+    /// The same for messages of a live input.
+    pub fn messages(&self, place: Place, batch: Batch, queue: &mut Raw) -> Block {
+        let mut names = self.context.names.borrow_mut();
+        names.block += 1;
+        let stamp = names.block;
+        let decoded = self.decoder.borrow_mut().messages(batch, &mut names);
+        self.laid(place, stamp, decoded, queue)
+    }
+
+    fn laid(&self, place: Place, stamp: u64, decoded: Decoded, queue: &mut Raw) -> Block {
         self.context.waiting.add(stamp);
         let dates = Dates::of(decoded.sales.iter().map(|s| s.at), self.max_jump);
         let Place { input, start, next, bytes, ended } = place;
@@ -58,10 +73,11 @@ pub struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// For so many inputs and workers.
-    pub fn new(settings: &Settings, inputs: usize, peers: usize) -> ReadAhead {
+    /// For inputs that are bound up to here, and so many workers.
+    pub fn new(settings: &Settings, bounds: &[u64], peers: usize) -> ReadAhead {
         let span = settings.ahead as usize * peers;
-        ReadAhead { size: settings.epoch_bytes, inputs: vec![(0, 0, 0); inputs], recent: VecDeque::new(), span }
+        let inputs = bounds.iter().map(|bound| (*bound, 0, 0)).collect();
+        ReadAhead { size: settings.epoch_bytes, inputs, recent: VecDeque::new(), span }
     }
 
     /// Hears what the clock says. Heard on arrival, not when it is carried out: what may be read next may be needed for that.
@@ -69,6 +85,7 @@ impl ReadAhead {
         match order {
             Order::Bind(binding) => binding.blocks.iter().for_each(|block| self.bound(block.input, block.upto)),
             Order::Read { input, upto } => self.inputs[*input as usize].1 = *upto,
+            Order::Live => (),
         }
     }
 
@@ -101,10 +118,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, index: usize, peers: usize) -> Reader {
+    /// `bounds`, by input: what begins before this offset is not read.
+    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, bounds: &[u64], index: usize, peers: usize) -> Reader {
         let (index, peers) = (index as u64, peers as u64);
         let first = |input: u32| (index + peers - u64::from(input) % peers) % peers;
-        let next = files.iter().map(|(input, ..)| first(*input) * size).collect();
+        let next = |input: u32| {
+            let bound = bounds[input as usize].div_ceil(size);
+            (bound + (first(input) + peers - bound % peers) % peers) * size
+        };
+        let next = files.iter().map(|(input, ..)| next(*input)).collect();
         Reader { size, files, next, peers }
     }
 

@@ -1,13 +1,14 @@
 //! The dataflows of one worker, installed and stepped.
 
 use super::context::{Context, Counts};
-use super::feed::{Decode, Input};
+use super::control::Reading;
+use super::feed::{Decode, Inputs};
 use super::reader::Decoding;
 use super::tally::Tally;
 use super::{Settings, Shared, State, Wake, bound, control, intake, least_system_tick, raw::Raw, tally};
 use crate::release::Released;
 use crate::time::Bi;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use timely::dataflow::operators::probe::Handle;
@@ -30,7 +31,9 @@ pub fn worker_config() -> timely::WorkerConfig {
 pub struct Running {
     shared: Shared,
     probe: Handle<Bi>,
-    least: u32,
+    handed: Rc<Cell<u64>>,
+    /// What the clock was last woken for.
+    seen: (u32, u64),
     ended: bool,
     tally: Tally,
 }
@@ -41,20 +44,21 @@ pub fn install<B>(
     worker: &mut Worker,
     context: &Context,
     settings: &Settings,
-    inputs: Vec<Input>,
+    inputs: Inputs,
     decoder: Box<dyn Decode>,
     build: B,
 ) -> Running
 where
     B: for<'s> FnOnce(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi>,
 {
+    let (reading, inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
     let shared: Shared = Rc::new(RefCell::new(State {
         raw: Raw::new(inputs.len()),
         for_source: VecDeque::new(),
         for_reader: vec![],
         for_pull: vec![],
         decoded: vec![],
-        carried: 0,
+        carried: context.snapshots.resume(|resume| resume.clock.epoch).unwrap_or(0),
         closed: false,
         probe: None,
         reader: vec![],
@@ -66,19 +70,25 @@ where
         build(scope, context, released)
     });
     shared.borrow_mut().probe = Some(probe.clone());
-    worker.dataflow_named::<u64, _, _>("Control", |scope| control::build(scope, settings, &shared, decoding.clone(), &inputs));
-    worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    let control = decoding.clone();
+    worker.dataflow_named::<u64, _, _>("Control", |scope| {
+        control::build(scope, settings, &shared, control, reading, inputs.len());
+    });
+    // Live inputs have no intake: each partition is read and decoded in one place.
+    if !inputs.is_empty() {
+        worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    }
     let tally = worker.dataflow_named::<u64, _, _>("Tally", |scope| tally::build(scope, context, &shared));
-    Running { shared, probe, least: 0, ended: false, tally }
+    Running { shared, probe, handed: context.handed.clone(), seen: (0, 0), ended: false, tally }
 }
 
 impl Running {
-    /// After each step of the worker: nothing activates an operator when the probe of another dataflow moves.
+    /// After each step of the worker: nothing activates an operator when the probe of another dataflow moves, or its edge.
     pub fn stepped(&mut self) {
-        let least = least_system_tick(&self.probe);
+        let seen = (least_system_tick(&self.probe), self.handed.get());
         let shared = self.shared.borrow();
-        if least != self.least {
-            self.least = least;
+        if seen != self.seen {
+            self.seen = seen;
             Wake::activate(&shared.wake.clock);
             Wake::activate(&shared.wake.source);
         }

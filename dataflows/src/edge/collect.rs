@@ -1,108 +1,138 @@
-//! Brings the rows of all workers to worker 0, puts each learned tick in order, chains the certificate and hands the rows to
-//! the sink. Runs last: the probe stands behind it, so that what the probe has passed has been handed over.
+//! Brings what leaves to worker 0, and hands it to the sink in [`Order`]. Runs last: the probe stands behind it, so that what
+//! the probe has passed has been handed over; and the clock takes an epoch for finished only when it was handed over, so that
+//! nothing piles up before a sink that is slow.
 
+use super::balance::Balance;
 use super::certificate::Certificate;
-use super::{Batch, RowSink, Table, TickRows};
+use super::letters::Word;
+use super::order::{Leaves, Order};
+use super::{Batch, RowSink};
 use crate::clock::context::{Context, Failure, add};
 use crate::pane::fold::{Note, fate};
 use crate::site::Site;
 use crate::time::Bi;
-use std::collections::BTreeMap;
-use timely::container::CapacityContainerBuilder;
+use serde::{Deserialize, Serialize};
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
-use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-/// The rows of one tick in the order of the contract.
-fn put_in_order(learned: u32, batches: &[Batch], certificate: &mut Certificate) -> TickRows {
-    let mut out = TickRows { learned, ..TickRows::default() };
-    let mut certified = vec![];
-    for (i, table) in Table::ALL.into_iter().enumerate() {
-        let of = batches.iter().filter(|b| usize::from(b.table) == i);
-        let mut rows: Vec<_> = of.flat_map(|b| b.rows.iter().map(move |r| (b, r))).collect();
-        let sorted = rows.is_sorted_by(|a, b| a.0.place(a.1) <= b.0.place(b.1));
-        if !sorted {
-            rows.sort_by(|a, b| a.0.place(a.1).cmp(&b.0.place(b.1)));
-        }
-        certified.clear();
-        let lines = &mut out.lines[i];
-        lines.reserve(rows.iter().map(|(_, r)| (r.line.1 - r.line.0) as usize).sum());
-        for (b, r) in &rows {
-            lines.extend_from_slice(b.part(r.line));
-            if r.certified.0 < r.certified.1 {
-                certified.extend_from_slice(b.part(r.certified));
-            }
-        }
-        out.rows[i] = rows.len() as u64;
-        certificate.tick(learned, table, if certified.is_empty() { lines } else { &certified });
-    }
-    out.windows = batches.iter().flat_map(|b| b.windows.iter().cloned()).collect();
-    out.certificate = certificate.hex();
-    out
+/// What a checkpoint must hold of what has left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    certificate: Certificate,
+    unrevised: Vec<u64>,
+    /// Of all workers: rejected, too late, duplicate, accepted.
+    fates: [u64; 4],
 }
 
-fn count(context: &Context, note: &Note) {
+/// All that leaves.
+pub struct Leaving<'s> {
+    /// Rows of ticks.
+    pub rows: Stream<'s, Bi, Vec<Batch>>,
+    /// Dead letters, and ends of epochs.
+    pub letters: Stream<'s, Bi, Vec<Word>>,
+    /// What worker 0 must know.
+    pub notes: Stream<'s, Bi, Vec<Note>>,
+}
+
+fn count(context: &Context, fates: &[u64; 4]) {
     let counters = &context.counters;
-    add(&counters.rejected, note.fates[fate::REJECTED]);
-    add(&counters.too_late, note.fates[fate::TOO_LATE]);
-    add(&counters.duplicate, note.fates[fate::DUPLICATE]);
-    add(&counters.accepted, note.fates[fate::ACCEPTED]);
+    add(&counters.rejected, fates[fate::REJECTED]);
+    add(&counters.too_late, fates[fate::TOO_LATE]);
+    add(&counters.duplicate, fates[fate::DUPLICATE]);
+    add(&counters.accepted, fates[fate::ACCEPTED]);
 }
 
-/// Hands the rows of each tick to the sink of worker 0. The output carries nothing: it is there for the probe.
-pub fn collect<'s>(rows: Stream<'s, Bi, Vec<Batch>>, notes: Stream<'s, Bi, Vec<Note>>, site: &Site) -> Stream<'s, Bi, Vec<()>> {
+fn counted(context: &Context) -> [u64; 4] {
+    let c = context.counters.counts();
+    [c.rejected, c.too_late, c.duplicate, c.accepted]
+}
+
+/// The sink, until it fails.
+struct Door {
+    context: Context,
+    sink: Option<Box<dyn RowSink + Send>>,
+}
+
+impl Door {
+    fn hand(&mut self, leaves: &Leaves) {
+        let Some(sink) = &mut self.sink else { return };
+        let handed = match leaves {
+            Leaves::Rows(rows) => sink.tick(rows),
+            Leaves::Epoch(binding) => sink.epoch(binding),
+        };
+        if let Err(message) = handed {
+            self.context.fail(Failure::Output(message));
+            self.sink = None;
+        }
+    }
+}
+
+/// Hands what leaves to the sink of worker 0. The output carries nothing: it is there for the probe.
+pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>> {
     let context = site.context.clone();
-    let first = rows.scope().index() == 0;
-    let to_first = (Exchange::new(|_: &Batch| 0), Exchange::new(|_: &Note| 0));
-    rows.binary_frontier::<_, CapacityContainerBuilder<Vec<()>>, _, _, _, _>(
-        notes,
-        to_first.0,
-        to_first.1,
-        "Collect",
-        move |cap, _| {
-            let mut sink: Option<Box<dyn RowSink + Send>> = if first { context.sink.borrow_mut().take() } else { None };
-            let mut certificate = Certificate::default();
-            let mut stash: BTreeMap<u32, Vec<Batch>> = BTreeMap::new();
-            let mut unrevised: Vec<u64> = vec![];
-            let mut cap = Some(cap);
-            move |(rows, row_frontier), (notes, note_frontier), _output| {
-                rows.for_each(|_, data| {
-                    for batch in data.drain(..) {
-                        stash.entry(batch.s).or_default().push(batch);
-                    }
-                });
-                notes.for_each(|_, data| {
-                    for note in data.drain(..) {
-                        count(&context, &note);
-                        unrevised.resize(note.unrevised.len(), 0);
-                        unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
-                    }
-                });
-                let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
-                let open = [open(&row_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
-                let Some(open) = open else {
-                    if let Some(mut sink) = sink.take() {
+    let scope = leaving.rows.scope();
+    let (first, peers) = (scope.index() == 0, scope.peers());
+    let mut builder = OperatorBuilder::new("Collect".into(), scope);
+    let mut rows = builder.new_input(leaving.rows, Exchange::new(|_: &Batch| 0));
+    let mut words = builder.new_input(leaving.letters, Exchange::new(|_: &Word| 0));
+    let mut notes = builder.new_input(leaving.notes, Exchange::new(|_: &Note| 0));
+    let (_, probed) = builder.new_output::<Vec<()>>();
+    builder.build(move |caps| {
+        let mut cap = caps.into_iter().next();
+        let sink = if first { context.sink.borrow_mut().take() } else { None };
+        let snapshots = context.snapshots.clone();
+        let resumed = snapshots
+            .resume(|resume| (resume.cut.tick, resume.clock.epoch, resume.first.as_ref().map(|first| first.edge.clone())));
+        // What was learned before the checkpoint has left.
+        let (since, epoch, saved) = resumed.unwrap_or_default();
+        let Saved { certificate, mut unrevised, fates } = saved.unwrap_or_default();
+        count(&context, &fates);
+        context.counters.unrevised.borrow_mut().clone_from(&unrevised);
+        if first {
+            context.handed.set(epoch);
+        }
+        let mut door = Door { context: context.clone(), sink };
+        let mut order = Order::new(context.plan.clone(), peers, certificate);
+        let mut balance = Balance::default();
+        move |frontiers| {
+            rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
+            words.for_each(|_, data| data.drain(..).for_each(|word| order.hear(word)));
+            notes.for_each(|_, data| {
+                for note in data.drain(..) {
+                    count(&context, &note.fates);
+                    add(&context.counters.late, note.late);
+                    balance.disposed(note.s, note.fates.iter().sum());
+                    unrevised.resize(note.unrevised.len(), 0);
+                    unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
+                    context.counters.unrevised.borrow_mut().clone_from(&unrevised);
+                }
+            });
+            let Some(held) = &mut cap else { return };
+            let open = frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            while let Some(leaves) = order.next(open.unwrap_or(u32::MAX)) {
+                door.hand(&leaves);
+                if let Leaves::Epoch(binding) = leaves {
+                    balance.epoch(&binding);
+                    context.counters.missing.set(balance.missing());
+                    context.handed.set(binding.epoch + 1);
+                }
+            }
+            let saved = || Saved { certificate: order.certificate(), unrevised: unrevised.clone(), fates: counted(&context) };
+            if let Err(problem) = snapshots.edge(open.unwrap_or(0), saved) {
+                return context.fail(Failure::Output(problem));
+            }
+            match open {
+                Some(open) if held.time().s < open => held.downgrade(&Bi::diagonal(open)),
+                Some(_) => (),
+                None => {
+                    if let Some(mut sink) = door.sink.take() {
                         sink.ended(&unrevised);
                     }
                     cap = None;
-                    return;
-                };
-                while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
-                    let (learned, batches) = tick.remove_entry();
-                    let rows = put_in_order(learned, &batches, &mut certificate);
-                    if let Some(sink_ref) = &mut sink
-                        && let Err(message) = sink_ref.tick(&rows)
-                    {
-                        context.fail(Failure::Output(message));
-                        sink = None;
-                    }
-                }
-                if let Some(cap) = &mut cap
-                    && cap.time().s < open
-                {
-                    cap.downgrade(&Bi::diagonal(open));
                 }
             }
-        },
-    )
+        }
+    });
+    probed
 }

@@ -1,18 +1,18 @@
-//! The operator around [`Fold`]: released records in, aggregates of closed ticks out, and dead letters.
+//! The operator around [`Fold`]: released records in, aggregates of closed ticks out.
 
 use super::delta::{AmountDelta, Delta, Lump};
 use super::fold::{Closed, Fold, Note};
+use super::journal::{Journal, Past};
+use super::store::downgrade;
 use super::tally::{CategoryTally, Count, SellerTally};
-use crate::edge::{Batch, Table};
+use crate::clock::Failure;
 use crate::release::Released;
-use crate::row::{DeadLetter, Disposition, json};
-use crate::sale::{Fault, Span};
 use crate::site::Site;
 use crate::time::Bi;
-use timely::PartialOrder;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
@@ -30,8 +30,6 @@ pub struct Combined<'s> {
     pub lumps: Stream<'s, Bi, Vec<Lump>>,
     /// What worker 0 must know.
     pub notes: Stream<'s, Bi, Vec<Note>>,
-    /// Rows of `dead_letters`.
-    pub dead: Stream<'s, Bi, Vec<Batch>>,
 }
 
 macro_rules! output {
@@ -47,6 +45,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (me, peers) = (scope.index(), scope.peers());
     let site = site.clone();
     let mut builder = OperatorBuilder::new("Combine".into(), scope);
+    let again = scope.activator_for(builder.operator_info().address);
     let mut input = builder.new_input(released, Pipeline);
     let (mut sellers_out, sellers) = output!(builder, Delta<SellerTally>);
     let (mut categories_out, categories) = output!(builder, Delta<CategoryTally>);
@@ -54,10 +53,16 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (mut amounts_out, amounts) = output!(builder, AmountDelta);
     let (mut lumps_out, lumps) = output!(builder, Lump);
     let (mut notes_out, notes) = output!(builder, Note);
-    let (mut dead_out, dead) = output!(builder, Batch);
     builder.build(move |mut caps| {
         let mut fold = Fold::new(&site.context.plan, me, peers);
-        let mut letters: Vec<Batch> = vec![];
+        let snapshots = site.context.snapshots.clone();
+        let past = snapshots.resume(|resume| {
+            resume.parts.iter().for_each(|p| fold.restore(&p.open, resume.cut.tick, &mut site.context.names.borrow_mut()));
+            fold.skip_to(resume.cut.tick);
+            resume.journal.take().map(Past::new)
+        });
+        let mut past = past.flatten();
+        let mut journal = snapshots.on().then(Journal::default);
         let mut naps = site.setup.faults.naps(0, me);
         let mut lose = site.setup.faults.lose.filter(|_| me == 0);
         move |frontiers| {
@@ -65,27 +70,12 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             input.for_each(|_, data| {
                 for mut block in data.drain(..) {
                     lost(&mut lose, &mut block);
-                    let mut batch = Batch::new(block.before + 1, Table::DeadLetters);
-                    for r in &block.decoded.rejects {
-                        letter(&site, &block, r.span, Disposition::Rejected, &r.faults, &mut batch);
-                    }
-                    fold.take(&block, |i| {
-                        let message = "no window or feature takes it any more: it came later than every allowed_lateness";
-                        let fault = Fault { code: "too_late", field: Some("sale_date"), message: message.into() };
-                        letter(&site, &block, block.decoded.spans[i], Disposition::TooLate, &[fault], &mut batch);
-                    });
-                    if !batch.rows.is_empty() {
-                        letters.push(batch);
-                    }
+                    fold.take(&block);
                     site.context.waiting.release(block.block);
                 }
             });
             if caps.is_empty() {
                 return;
-            }
-            if !letters.is_empty() {
-                // A letter's tick is open: it may leave now, and is put in order at the edge.
-                dead_out.activate().session(&caps[6]).give_iterator(letters.drain(..));
             }
             let Some(frontier) = frontiers[0].frontier().iter().map(|t| t.s).min() else {
                 caps.clear();
@@ -94,27 +84,48 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             if frontier <= caps[0].time().s {
                 return;
             }
+            let mut send = |closed: Closed, caps: &mut [Capability<Bi>], open: u32| {
+                sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
+                categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
+                products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
+                amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
+                lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
+                notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
+                caps.iter_mut().for_each(|cap| downgrade(cap, Bi::diagonal(open)));
+            };
+            if let Some(journal) = &mut past {
+                let mut closed = Closed::default();
+                match journal.again(&mut fold, &mut site.context.names.borrow_mut(), &mut closed) {
+                    Ok(Some(open)) => {
+                        again.activate();
+                        return send(closed, &mut caps, open);
+                    }
+                    Ok(None) => send(closed, &mut caps, 0),
+                    Err(problem) => return site.context.fail(Failure::Input(problem)),
+                }
+                past = None;
+            }
             let mut closed = Closed::default();
             fold.close(frontier - 1, &site.context.names.borrow(), &mut closed);
-            sellers_out.activate().session(&caps[0]).give_iterator(closed.sellers.into_iter());
-            categories_out.activate().session(&caps[1]).give_iterator(closed.categories.into_iter());
-            products_out.activate().session(&caps[2]).give_iterator(closed.products.into_iter());
-            amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
-            lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
-            notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
-            let open = Bi::diagonal(frontier);
-            for cap in &mut caps {
-                if cap.time().less_than(&open) {
-                    cap.downgrade(&open);
+            let kept = journal.as_mut().map_or(Ok(false), |journal| {
+                for entry in journal.entries(&closed, &site.context.names.borrow()) {
+                    snapshots.keeper(|keeper| keeper.append(entry))?;
                 }
+                snapshots.open(frontier, || fold.save(&site.context.names.borrow()))
+            });
+            match (kept, &mut journal) {
+                (Ok(true), Some(journal)) => journal.restart(),
+                (Err(problem), _) => return site.context.fail(Failure::Output(problem)),
+                _ => (),
             }
+            send(closed, &mut caps, frontier);
             let unused = site.context.waiting.least();
             let mut names = site.context.names.borrow_mut();
             let waiting = unused.unwrap_or(names.block + 1);
             fold.forget(&mut names, waiting, frontier - 1);
         }
     });
-    Combined { sellers, categories, products, amounts, lumps, notes, dead }
+    Combined { sellers, categories, products, amounts, lumps, notes }
 }
 
 /// Loses the sale that a test asked for.
@@ -126,13 +137,4 @@ fn lost(lose: &mut Option<u64>, block: &mut Released) {
         block.decoded.sales.remove(n as usize);
         block.decoded.spans.remove(n as usize);
     }
-}
-
-fn letter(site: &Site, block: &Released, span: Span, disposition: Disposition, errors: &[Fault], to: &mut Batch) {
-    let offset = block.decoded.base + u64::from(span.start);
-    let payload = &block.decoded.bytes[span.start as usize..span.end as usize];
-    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
-    let letter = DeadLetter { source, partition: block.input, offset, timestamp: None, disposition, errors, payload };
-    to.row((block.input, offset), "", |text| json::dead_letter(&letter, false, text));
-    to.certify(|text| json::dead_letter(&letter, true, text));
 }

@@ -45,7 +45,7 @@ pub struct Customer {
 }
 
 /// Sums over all sales that one worker learned at tick `s` of a pane.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Lump {
     /// The system tick.
     pub s: u32,

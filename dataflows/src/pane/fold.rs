@@ -7,13 +7,14 @@
 use super::delta::{AmountDelta, Customer, Delta, Lump};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
 use super::told::Told;
-use crate::dictionary::Dictionaries;
+use crate::dictionary::{Dictionaries, Dictionary};
 use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
 use crate::sale::{Op, Sale};
+use crate::snapshot::Entry;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Panes at most this far ahead of the open tick are found by index.
 const NEAR: usize = 1024;
@@ -25,6 +26,8 @@ pub struct Note {
     pub s: u32,
     /// Records by fate: rejected, too late, duplicate, accepted.
     pub fates: [u64; 4],
+    /// Of the accepted ones, those whose pane had closed.
+    pub late: u64,
     /// The least and greatest epoch that released records while the tick was open; `None` when none did.
     pub epochs: Option<(u64, u64)>,
     /// The least event time of an accepted record that was learned, `i64::MAX` without one.
@@ -35,7 +38,7 @@ pub struct Note {
 
 impl Note {
     fn new(s: u32, windows: usize) -> Note {
-        Note { s, fates: [0; 4], epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
+        Note { s, fates: [0; 4], late: 0, epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
     }
 }
 
@@ -49,6 +52,14 @@ pub mod fate {
     pub const DUPLICATE: usize = 2;
     /// Counted.
     pub const ACCEPTED: usize = 3;
+}
+
+/// What a checkpoint holds of the sales that wait: those in open panes, and what their ids mean.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    /// Of sellers, categories and products.
+    names: [Vec<(u32, String)>; 3],
+    sales: Vec<Sale>,
 }
 
 /// All that leaves when a tick closes.
@@ -148,14 +159,59 @@ impl Fold {
         }
     }
 
-    /// Takes the records of a block. `too_late(i)` is called for each sale that nothing takes any more.
-    pub fn take(&mut self, block: &Released, mut too_late: impl FnMut(usize)) {
+    /// What a checkpoint must hold, when all ticks before it have closed: then no late sale waits.
+    pub fn save(&self, names: &Dictionaries) -> Saved {
+        let sales: Vec<Sale> = self.near.iter().chain(self.far.values()).flatten().copied().collect();
+        let of = |d: &Dictionary, id: fn(&Sale) -> u32| {
+            let ids: BTreeSet<u32> = sales.iter().map(id).collect();
+            ids.into_iter().map(|id| (id, d.name(id).to_string())).collect()
+        };
+        let names = [of(&names.sellers, |s| s.seller), of(&names.categories, |s| s.category), of(&names.products, |s| s.product)];
+        Saved { names, sales }
+    }
+
+    /// Takes up what some worker held when `tick` was open.
+    pub fn restore(&mut self, saved: &Saved, tick: u32, names: &mut Dictionaries) {
+        self.skip_to(tick);
+        let block = names.block;
+        let of = |d: &mut Dictionary, known: &[(u32, String)]| -> BTreeMap<u32, u32> {
+            known.iter().map(|(id, name)| (*id, d.intern(name, block))).collect()
+        };
+        let sellers = of(&mut names.sellers, &saved.names[0]);
+        let categories = of(&mut names.categories, &saved.names[1]);
+        let products = of(&mut names.products, &saved.names[2]);
+        for sale in &saved.sales {
+            let (seller, category, product) = (sellers[&sale.seller], categories[&sale.category], products[&sale.product]);
+            let pane = self.plan.pane(sale.at);
+            self.pane(pane).push(Sale { seller, category, product, ..*sale });
+        }
+    }
+
+    /// Sends again what was learned at an earlier tick: `entries` are of one tick, with ids of this worker.
+    pub fn again(&mut self, s: u32, entries: &[Entry], names: &Dictionaries, out: &mut Closed) {
+        let [to_sellers, to_categories, to_products] = &mut self.told;
+        for late in [false, true] {
+            again(to_sellers, s, late, entries.iter().flat_map(|e| &e.sellers), &names.sellers, &mut out.sellers);
+            again(to_categories, s, late, entries.iter().flat_map(|e| &e.categories), &names.categories, &mut out.categories);
+            again(to_products, s, late, entries.iter().flat_map(|e| &e.products), &names.products, &mut out.products);
+        }
+        let mut amounts = self.blank_amounts(s, 0);
+        for amount in entries.iter().flat_map(|e| &e.amounts) {
+            amount.plus.iter().for_each(|a| amounts[*a as usize % self.peers].plus.push(*a));
+            amount.odd.iter().for_each(|a| amounts[a.1 as usize % self.peers].odd.push(*a));
+        }
+        out.amounts.extend(amounts.into_iter().filter(|a| !a.plus.is_empty() || !a.odd.is_empty()));
+        out.lumps.extend(entries.iter().flat_map(|e| &e.lumps));
+    }
+
+    /// Takes the records of a block.
+    pub fn take(&mut self, block: &Released) {
         let s = block.before + 1;
         let least = self.plan.least_pane(block.before);
         let (tick, origin) = (self.plan.tick, self.plan.origin);
         let (mut from, mut to, mut pane) = (1, 0, 0u32);
         let (mut late, mut lost) = (vec![], 0u64);
-        for (i, sale) in block.decoded.sales.iter().enumerate() {
+        for sale in &block.decoded.sales {
             if sale.at < from || sale.at >= to {
                 pane = self.plan.pane(sale.at);
                 from = origin + (i64::from(pane) - 1) * tick;
@@ -167,7 +223,6 @@ impl Fold {
                 late.push(*sale);
             } else {
                 lost += 1;
-                too_late(i);
             }
         }
         let windows = self.plan.windows.len();
@@ -177,6 +232,7 @@ impl Fold {
         let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
         let (first, last) = note.epochs.unwrap_or((block.epoch, block.epoch));
         note.epochs = Some((first.min(block.epoch), last.max(block.epoch)));
+        note.late += late.len() as u64;
         note.fates[fate::REJECTED] += rejects.len() as u64;
         note.fates[fate::TOO_LATE] += lost;
         note.fates[fate::DUPLICATE] += block.duplicates;
@@ -228,7 +284,7 @@ impl Fold {
     }
 
     /// Nothing is before tick `t`.
-    fn skip_to(&mut self, t: u32) {
+    pub fn skip_to(&mut self, t: u32) {
         while self.first < t {
             match self.near.pop_front() {
                 Some(p) => {
@@ -249,7 +305,7 @@ impl Fold {
     fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, if self.biggest { sales.len() } else { 0 });
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -279,7 +335,7 @@ impl Fold {
     }
 
     fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, 0);
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -313,8 +369,11 @@ impl Fold {
         out.lumps.extend(lumps.into_values().filter(|l| l.sums != [0; 8]));
     }
 
-    fn blank_amounts(&self, s: u32) -> Vec<AmountDelta> {
-        (0..self.peers as u32).map(|to| AmountDelta { to, s, plus: vec![], odd: vec![] }).collect()
+    /// For each owner, with room for its share of so many sales.
+    fn blank_amounts(&self, s: u32, sales: usize) -> Vec<AmountDelta> {
+        let room = sales / self.peers + sales / self.peers / 8;
+        let blank = |to| AmountDelta { to, s, plus: Vec::with_capacity(room), odd: vec![] };
+        (0..self.peers as u32).map(blank).collect()
     }
 
     /// Forgets, when many names have gathered, those that no open pane uses and no block of the last ticks; blocks from
@@ -336,6 +395,30 @@ impl Fold {
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
     }
+}
+
+/// Sends the rows of one class again, those of the tick's own pane or the `late` ones.
+fn again<'a, V: Tally>(
+    told: &mut Told,
+    s: u32,
+    late: bool,
+    deltas: impl Iterator<Item = &'a Delta<V>>,
+    names: &Dictionary,
+    out: &mut Vec<Delta<V>>,
+) {
+    let mut messages = told.blank(s);
+    for delta in deltas.filter(|d| d.panes.is_empty() != late) {
+        for (i, (id, tally)) in delta.ids.iter().zip(&delta.tallies).enumerate() {
+            match delta.panes.get(i) {
+                Some(pane) => row(told.to(&mut messages, *id, s, names), *id, Some(*pane), *tally),
+                None => told.row(&mut messages, *id, s, names).add(tally),
+            }
+        }
+        for customer in &delta.customers {
+            told.to(&mut messages, customer.id, s, names).customers.push(*customer);
+        }
+    }
+    told.send(messages, out);
 }
 
 #[inline]

@@ -3,7 +3,7 @@
 //! Same rows, same bytes: there is one way to write each value and no map whose order could differ. Names of columns are
 //! fixed text between values ([`text`](super::text)); a line is appended to a buffer that the caller keeps, so that writing
 //! a feature row allocates nothing. The certificate hashes these lines; where a column names the engine or the source, the
-//! caller asks for the line once more without it.
+//! writer says which part of the line that is ([`Cut`]).
 
 use super::event::{Event, Figure, Origin};
 use super::text::{hex, integer, millionths, money, optional, quoted_time, string, time};
@@ -12,10 +12,20 @@ use crate::plan::Plan;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+/// A part of a line that the certificate leaves out, as places in the buffer.
+pub type Cut = (usize, usize);
+
 /// Fixed text: a column's name with what surrounds it.
 #[inline]
 fn raw(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
+}
+
+/// What is written is left out of the certificate.
+fn cut(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Cut {
+    let from = out.len();
+    write(out);
+    (from, out.len())
 }
 
 fn list<T>(items: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {
@@ -165,7 +175,7 @@ fn seconds(ms: i64, out: &mut Vec<u8>) {
 }
 
 /// A line of `events` or `suppressed`. For the certificate `lineage` has no `source` and no `engine`.
-pub fn event(plan: &Plan, origin: &Origin, event: &Event, for_certificate: bool, out: &mut Vec<u8>) {
+pub fn event(plan: &Plan, origin: &Origin, event: &Event, out: &mut Vec<u8>) -> [Cut; 2] {
     raw("{\"event_id\":", out);
     quoted_id(event.id, out);
     raw(",\"type\":", out);
@@ -203,11 +213,11 @@ pub fn event(plan: &Plan, origin: &Origin, event: &Event, for_certificate: bool,
     raw(",\"retracts\":", out);
     optional(event.retracts, out, quoted_id);
     raw(",\"lineage\":{", out);
-    if !for_certificate {
+    let source = cut(out, |out| {
         raw("\"source\":", out);
         string(&origin.source, out);
         out.push(b',');
-    }
+    });
     raw("\"bindings\":", out);
     list(&[event.bindings.0, event.bindings.1], out, |&epoch, out| integer(epoch, out));
     raw(",\"watermark\":", out);
@@ -216,21 +226,22 @@ pub fn event(plan: &Plan, origin: &Origin, event: &Event, for_certificate: bool,
     string(&event.rule, out);
     raw(",\"config\":", out);
     string(&origin.config, out);
-    if !for_certificate {
+    let engine = cut(out, |out| {
         raw(",\"engine\":", out);
         string(&origin.engine, out);
-    }
+    });
     raw("}}\n", out);
+    [source, engine]
 }
 
 /// A line of `dead_letters`. For the certificate it has no `source`.
-pub fn dead_letter(letter: &DeadLetter, for_certificate: bool, out: &mut Vec<u8>) {
+pub fn dead_letter(letter: &DeadLetter, out: &mut Vec<u8>) -> [Cut; 1] {
     out.push(b'{');
-    if !for_certificate {
+    let source = cut(out, |out| {
         raw("\"source\":", out);
         string(letter.source, out);
         out.push(b',');
-    }
+    });
     raw("\"partition\":", out);
     integer(letter.partition, out);
     raw(",\"offset\":", out);
@@ -261,6 +272,7 @@ pub fn dead_letter(letter: &DeadLetter, for_certificate: bool, out: &mut Vec<u8>
         }
     }
     raw("}\n", out);
+    [source]
 }
 
 #[cfg(test)]

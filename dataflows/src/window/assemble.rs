@@ -13,6 +13,7 @@ use crate::plan::{Gates, Plan, Reference, ceil};
 use crate::release::Ending;
 use crate::row::round::growth;
 use crate::row::{Gate, WindowColumns, WindowRow};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// How the content of one definition changed at a learned tick: (end, value, difference).
@@ -37,11 +38,24 @@ impl Updates {
 }
 
 /// What was last said of an end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Said {
     row: Option<WindowColumns>,
     /// Revision of the next row.
     next: u32,
+}
+
+/// What a checkpoint must hold of an [`Assembly`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    newest: u32,
+    totals: Steps<Totals>,
+    seller: Steps<Candidate>,
+    category: Steps<Candidate>,
+    biggest: Steps<i64>,
+    said: VecDeque<Said>,
+    older: Option<u32>,
+    first: i64,
 }
 
 /// See the [module](self).
@@ -92,6 +106,26 @@ impl Assembly {
             said: VecDeque::new(),
             older: None,
             first: i64::MAX,
+        }
+    }
+
+    /// As it was when [`Assembly::save`] was called, for the same definition.
+    pub fn restore(plan: &Plan, index: usize, saved: Saved) -> Assembly {
+        let Saved { newest, totals, seller, category, biggest, said, older, first } = saved;
+        Assembly { newest, totals, seller, category, biggest, said, older, first, ..Assembly::new(plan, index) }
+    }
+
+    /// What a checkpoint must hold.
+    pub fn save(&self) -> Saved {
+        Saved {
+            newest: self.newest,
+            totals: self.totals.clone(),
+            seller: self.seller.clone(),
+            category: self.category.clone(),
+            biggest: self.biggest.clone(),
+            said: self.said.clone(),
+            older: self.older,
+            first: self.first,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The operator around [`Assembly`]: on worker 0, all definitions together, because events follow the order of their rows.
 
-use super::assemble::{Assembly, Updates};
-use crate::detect::{At, Events, Judged, reference_ends};
+use super::assemble::{self, Assembly, Updates};
+use crate::clock::Failure;
+use crate::detect::{self, At, Events, Judged, reference_ends};
 use crate::edge::{Batch, Table};
 use crate::group::Totals;
 use crate::pane::best::Candidate;
@@ -10,6 +11,7 @@ use crate::plan::Plan;
 use crate::row::json;
 use crate::site::Site;
 use crate::time::Bi;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
@@ -33,7 +35,7 @@ pub enum Change {
 pub type WindowUpdate = ((u8, Change), Bi, isize);
 
 /// The epochs that released records while a tick was open.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Epochs(VecDeque<(u32, (u64, u64))>);
 
 impl Epochs {
@@ -57,6 +59,15 @@ impl Epochs {
         let first = self.0.range(self.0.partition_point(|x| x.0 <= start)..upto).next().map_or(last, |x| x.1.0);
         (first, last)
     }
+}
+
+/// What a checkpoint must hold of the windows and their events.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    assemblies: Vec<assemble::Saved>,
+    events: detect::Saved,
+    first: i64,
+    epochs: Epochs,
 }
 
 /// All definitions, and what is known of the run. Plain state.
@@ -83,6 +94,29 @@ impl Windows {
             first: i64::MAX,
             epochs: Epochs::default(),
             keep: plan.windows.iter().map(|w| w.size + w.lateness + 2 * w.slide).max().unwrap_or(0),
+        }
+    }
+
+    /// As they were when [`Windows::save`] was called, under a plan with the same windows.
+    fn restore(site: &Site, saved: Saved) -> Windows {
+        let plan = &site.context.plan;
+        let assemblies = saved.assemblies.into_iter().enumerate();
+        Windows {
+            assemblies: assemblies.map(|(i, saved)| Assembly::restore(plan, i, saved)).collect(),
+            events: Events::restore(plan, saved.events),
+            first: saved.first,
+            epochs: saved.epochs,
+            ..Windows::new(site)
+        }
+    }
+
+    /// What a checkpoint must hold, when all that was learned before it has been said.
+    fn save(&self) -> Saved {
+        Saved {
+            assemblies: self.assemblies.iter().map(Assembly::save).collect(),
+            events: self.events.save(),
+            first: self.first,
+            epochs: self.epochs.clone(),
         }
     }
 
@@ -165,8 +199,7 @@ impl Windows {
         self.events.window(&at, now.as_ref(), &judged, &mut |table, event| {
             let batch = if table == Table::Events { &mut batches[1] } else { &mut batches[2] };
             let place = (batch.rows.len() as u32, 0);
-            batch.row(place, "", |text| json::event(plan, origin, &event, false, text));
-            batch.certify(|text| json::event(plan, origin, &event, true, text));
+            batch.row_with_cuts(place, "", |text| json::event(plan, origin, &event, text));
         });
     }
 }
@@ -186,10 +219,14 @@ pub fn windows<'s>(
         "Windows",
         move |cap, _| {
             let mut cap = Some(cap);
-            let mut windows = Windows::new(&site);
+            let snapshots = site.context.snapshots.clone();
+            let resumed = snapshots.resume(|resume| (resume.cut.tick, resume.first.as_ref().map(|first| first.windows.clone())));
+            // What was learned before the checkpoint has been said.
+            let (since, saved) = resumed.unwrap_or_default();
+            let mut windows = saved.map_or_else(|| Windows::new(&site), |saved| Windows::restore(&site, saved));
             move |(changes, change_frontier), (notes, note_frontier), output| {
                 changes.for_each(|_, data| {
-                    for ((i, change), t, d) in data.drain(..) {
+                    for ((i, change), t, d) in data.drain(..).filter(|(_, t, _)| t.s >= since) {
                         windows.updates.entry(t.s).or_default().push((i, t.e, change, d));
                     }
                 });
@@ -205,6 +242,9 @@ pub fn windows<'s>(
                     while let Some(s) = windows.next(open) {
                         windows.close(s, |batch| session.give(batch));
                     }
+                }
+                if let Err(problem) = snapshots.windows(open, || windows.save()) {
+                    return site.context.fail(Failure::Output(problem));
                 }
                 if hold.time().s < open {
                     hold.downgrade(&Bi::diagonal(open));

@@ -1,9 +1,10 @@
 //! A step function of the window end, for the last ends only.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Values by window end, the newest at the back; `None` is "nothing there". Plain state.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Steps<V> {
     values: VecDeque<Option<V>>,
     keep: usize,

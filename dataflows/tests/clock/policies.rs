@@ -3,20 +3,25 @@
 use crate::by_hand;
 use dataflows::clock::Binding;
 use dataflows::clock::jump::Dates;
-use dataflows::clock::policy::{Block, Clock, Order, Policy, Reached, Report, Rules};
+use dataflows::clock::policy::{Block, Clock, Live, Order, Policy, Reached, Recording, Report, Rules};
 use proptest::prelude::*;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, wall: None };
+const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, handed: u64::MAX, wall: None };
 
 fn clock(policy: Policy, inputs: usize, limit: usize) -> Clock {
-    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10 };
+    let rules = Rules { policy, max_drift: 60_000, max_jump: None, limit, stride: 10, checkpoints: None };
     Clock::new(Arc::new(by_hand::plan()), rules, inputs)
 }
 
 fn live(advance_when_idle: Option<i64>) -> Policy {
-    Policy::Live { advance_when_idle }
+    Policy::Live(Live { advance_when_idle, ..Live::default() })
+}
+
+/// A recording of these, and what comes then.
+fn again(bindings: &[Binding], then: Option<Live>) -> Policy {
+    let bindings = bindings.to_vec();
+    Policy::Recorded { bindings: Recording::new(bindings.into_iter().map(Ok)), then }
 }
 
 /// Ten records, `start..start + 10`, the largest at `date`.
@@ -101,10 +106,12 @@ fn no_more_are_bound_than_can_be_unfinished() {
     assert_eq!(bound(clock.next(none)).after, 101);
     assert_eq!(clock.next(none), None);
     // The first moved the watermark: carried out is not enough, the dataflow must have passed the old tick.
-    assert_eq!(clock.next(Reached { carried: 2, system: 101, wall: None }), None);
-    assert_eq!(bound(clock.next(Reached { carried: 2, system: 102, wall: None })).epoch, 2);
-    // The third did not: carried out is all there is to wait for.
-    assert_eq!(bound(clock.next(Reached { carried: 3, system: 102, wall: None })).epoch, 3);
+    assert_eq!(clock.next(Reached { carried: 2, system: 101, handed: 3, wall: None }), None);
+    // And what leaves must have been handed to the sink.
+    assert_eq!(clock.next(Reached { carried: 2, system: 102, handed: 0, wall: None }), None);
+    assert_eq!(bound(clock.next(Reached { carried: 2, system: 102, handed: 2, wall: None })).epoch, 2);
+    // The third did not: carried out and handed over is all there is to wait for.
+    assert_eq!(bound(clock.next(Reached { carried: 3, system: 102, handed: 3, wall: None })).epoch, 3);
 }
 
 #[test]
@@ -126,6 +133,7 @@ fn drain(clock: &mut Clock, bindings: &mut Vec<Binding>, asked: &mut Vec<(u32, u
         match order {
             Order::Bind(binding) => bindings.push(binding),
             Order::Read { input, upto } => asked.push((input, upto)),
+            Order::Live => (),
         }
     }
 }
@@ -157,7 +165,7 @@ proptest! {
         for i in (1..reports.len()).rev() {
             reports.swap(i, random.below(i as u64 + 1) as usize);
         }
-        let (mut again, mut got) = (clock(Policy::Recorded(VecDeque::from(recorded.clone())), 3, 9), vec![]);
+        let (mut again, mut got) = (clock(again(&recorded, None), 3, 9), vec![]);
         for report in reports {
             if let Report::Read(_) = report {
                 drain(&mut again, &mut got, &mut asked);

@@ -14,12 +14,17 @@ fn plan() -> Plan {
     Plan::new(&Spec::default()).unwrap()
 }
 
-fn line(write: impl FnOnce(&mut Vec<u8>)) -> String {
+fn line<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> String {
     let mut out = vec![];
     write(&mut out);
     let text = String::from_utf8(out).unwrap();
     assert!(text.ends_with('\n') && text.matches('\n').count() == 1);
     text.trim_end().to_string()
+}
+
+/// A line as the certificate takes it.
+fn certified<const N: usize>(write: impl FnOnce(&mut Vec<u8>) -> [Cut; N]) -> String {
+    line(|out| write(out).iter().rev().for_each(|cut| drop(out.drain(cut.0..cut.1))))
 }
 
 fn columns() -> WindowColumns {
@@ -160,7 +165,7 @@ fn an_event_and_its_retraction() {
     let origin = Origin { source: "jan.csv".into(), config: "c0ffee".into(), engine: "vitrine 0.1.0".into() };
     let mut it = an_event();
     assert_eq!(
-        line(|out| event(&plan(), &origin, &it, false, out)),
+        line(|out| event(&plan(), &origin, &it, out)),
         concat!(
             r#"{"event_id":"00010aff6162636465666768696a6b6c","type":"activity_spike","level":"global","key":"all","#,
             r#""severity":"info","window":"60s/30s","window_start":"2026-01-31T10:00:00.000Z","#,
@@ -173,7 +178,7 @@ fn an_event_and_its_retraction() {
     );
     it.retracts = Some(it.id);
     (it.expected, it.growth_pct, it.cooldown, it.value) = (None, None, None, Figure::Cents(-5));
-    let text = line(|out| event(&plan(), &origin, &it, true, out));
+    let text = certified(|out| event(&plan(), &origin, &it, out));
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["retracts"], value["event_id"]);
     assert_eq!(value["cooldown_s"], Value::Null);
@@ -209,7 +214,7 @@ fn a_dead_letter_keeps_the_bytes() {
         payload: b"{\"price\": 0}\r",
     };
     assert_eq!(
-        line(|out| dead_letter(&letter, false, out)),
+        line(|out| dead_letter(&letter, out)),
         concat!(
             r#"{"source":"in/a.csv","partition":1,"offset":4096,"timestamp":null,"disposition":"rejected","errors":["#,
             r#"{"code":"price_out_of_range","field":"price","message":"0 is below 0.01"},"#,
@@ -219,7 +224,7 @@ fn a_dead_letter_keeps_the_bytes() {
     // 0xff 0x00 0x61 = 111111 110000 000001 100001 = / w B h
     (letter.payload, letter.timestamp, letter.errors, letter.disposition) = (b"\xff\x00a", Some(TEN), &[], Disposition::TooLate);
     assert_eq!(
-        line(|out| dead_letter(&letter, true, out)),
+        certified(|out| dead_letter(&letter, out)),
         concat!(
             r#"{"partition":1,"offset":4096,"timestamp":"2026-01-31T10:00:00.000Z","disposition":"too_late","errors":[],"#,
             r#""payload_base64":"/wBh"}"#
@@ -249,7 +254,7 @@ proptest! {
         let letter = DeadLetter {
             source: &source, partition: 0, offset: 0, timestamp: None, disposition: Disposition::Rejected, errors: &[], payload: &payload,
         };
-        let value: Value = serde_json::from_str(&line(|out| dead_letter(&letter, false, out))).unwrap();
+        let value: Value = serde_json::from_str(&line(|out| dead_letter(&letter, out))).unwrap();
         let back = match value.get("payload") {
             Some(text) => text.as_str().unwrap().as_bytes().to_vec(),
             None => STANDARD.decode(value["payload_base64"].as_str().unwrap()).unwrap(),

@@ -1,0 +1,140 @@
+//! The order in which things leave: plain state, the operator around it is in [`collect`](super::collect).
+//!
+//! ```text
+//! epoch e, W 5 -> 5     letters of e                            end of e
+//! epoch f, W 5 -> 7     letters of f   rows of 6   rows of 7    end of f
+//! ```
+//!
+//! An epoch's letters are known when all workers have said that they have no more of it; its ticks when the dataflow has
+//! completed them. The next epoch begins when the one before has ended, so that the order does not depend on who was quick. What
+//! waits here is bounded by the unfinished epochs, of which the clock makes few.
+
+use super::certificate::Certificate;
+use super::letters::{Letters, Word};
+use super::{Batch, Table, TickRows};
+use crate::clock::Binding;
+use crate::plan::Plan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What leaves next.
+#[derive(Debug)]
+pub enum Leaves {
+    /// Rows of a tick, or dead letters of an epoch.
+    Rows(Box<TickRows>),
+    /// The end of an epoch.
+    Epoch(Box<Binding>),
+}
+
+#[derive(Default)]
+struct Epoch {
+    letters: Vec<Letters>,
+    /// Workers that have no more letters.
+    done: usize,
+    binding: Option<Box<Binding>>,
+}
+
+/// See the [module](self).
+pub struct Order {
+    plan: Arc<Plan>,
+    peers: usize,
+    certificate: Certificate,
+    ticks: BTreeMap<u32, Vec<Batch>>,
+    epochs: BTreeMap<u64, Epoch>,
+}
+
+impl Order {
+    /// Nothing has come yet, from so many workers; the certificate goes on from where it stands.
+    pub fn new(plan: Arc<Plan>, peers: usize, certificate: Certificate) -> Order {
+        Order { plan, peers, certificate, ticks: BTreeMap::new(), epochs: BTreeMap::new() }
+    }
+
+    /// Of all that has left.
+    pub fn certificate(&self) -> Certificate {
+        self.certificate
+    }
+
+    /// Rows of a tick.
+    pub fn rows(&mut self, batch: Batch) {
+        self.ticks.entry(batch.s).or_default().push(batch);
+    }
+
+    /// What a worker says of an epoch. The words of one worker come in order.
+    pub fn hear(&mut self, word: Word) {
+        match word {
+            Word::Letters(epoch, letters) => self.epochs.entry(epoch).or_default().letters.push(letters),
+            Word::Done(epoch, binding) => {
+                let epoch = self.epochs.entry(epoch).or_default();
+                epoch.done += 1;
+                epoch.binding = epoch.binding.take().or(binding);
+            }
+        }
+    }
+
+    /// What leaves next when all ticks before `open` are complete.
+    pub fn next(&mut self, open: u32) -> Option<Leaves> {
+        let mut entry = self.epochs.first_entry().filter(|entry| entry.get().done == self.peers)?;
+        let (number, epoch) = (*entry.key(), entry.get_mut());
+        if !epoch.letters.is_empty() {
+            let letters = std::mem::take(&mut epoch.letters);
+            return Some(Leaves::Rows(Box::new(dead_letters(number, letters, &mut self.certificate))));
+        }
+        let binding = epoch.binding.as_ref()?;
+        let last = binding.ending().map_or(binding.after, |ending| ending.close(&self.plan));
+        if let Some(tick) = self.ticks.first_entry().filter(|tick| *tick.key() < open && *tick.key() <= last) {
+            let (learned, batches) = tick.remove_entry();
+            return Some(Leaves::Rows(Box::new(put_in_order(learned, &batches, &mut self.certificate))));
+        }
+        // An epoch that leaves the watermark where it is closes no tick.
+        if last > binding.before && open <= last {
+            return None;
+        }
+        entry.remove().binding.map(Leaves::Epoch)
+    }
+}
+
+/// The rows of one tick in the order of the contract.
+fn put_in_order(learned: u32, batches: &[Batch], certificate: &mut Certificate) -> TickRows {
+    let mut out = TickRows { learned, ..TickRows::default() };
+    for (i, table) in Table::ALL.into_iter().enumerate() {
+        let of = batches.iter().filter(|b| usize::from(b.table) == i);
+        let mut rows: Vec<_> = of.clone().flat_map(|b| b.rows.iter().map(move |r| (b, r))).collect();
+        let sorted = rows.is_sorted_by(|a, b| a.0.place(a.1) <= b.0.place(b.1));
+        if !sorted {
+            rows.sort_by(|a, b| a.0.place(a.1).cmp(&b.0.place(b.1)));
+        }
+        let lines = &mut out.lines[i];
+        lines.reserve(rows.iter().map(|(b, r)| b.line(r).len()).sum());
+        rows.iter().for_each(|(b, r)| lines.extend_from_slice(b.line(r)));
+        out.rows[i] = rows.len() as u64;
+        if of.clone().all(|b| b.cuts.is_empty()) {
+            certificate.take(learned.into(), table, std::iter::once(lines.as_slice()));
+        } else {
+            certificate.take(learned.into(), table, rows.iter().flat_map(|(b, r)| b.certified(r)));
+        }
+    }
+    out.windows = batches.iter().flat_map(|b| b.windows.iter().cloned()).collect();
+    out.certificate = certificate.hex();
+    out
+}
+
+/// The dead letters of one epoch in the order (input, offset).
+fn dead_letters(epoch: u64, letters: Vec<Letters>, certificate: &mut Certificate) -> TickRows {
+    let learned = letters.iter().map(|l| l.batch.s).min().unwrap_or(0);
+    let mut out = TickRows { learned, ..TickRows::default() };
+    let of = |l: usize| letters[l].batch.rows.iter().enumerate().map(move |(r, row)| (l, r, row));
+    let mut rows: Vec<_> = (0..letters.len()).flat_map(of).collect();
+    rows.sort_by_key(|(l, _, row)| letters[*l].batch.place(row));
+    let certified = rows.iter().flat_map(|(l, _, row)| letters[*l].batch.certified(row));
+    certificate.take(epoch, Table::DeadLetters, certified);
+    let lines = &mut out.lines[Table::DeadLetters as usize];
+    lines.reserve(rows.iter().map(|(l, _, row)| letters[*l].batch.line(row).len()).sum());
+    rows.iter().for_each(|(l, _, row)| lines.extend_from_slice(letters[*l].batch.line(row)));
+    out.originals = rows.iter().filter_map(|(l, r, _)| letters[*l].originals.get(*r).cloned()).collect();
+    out.rows[Table::DeadLetters as usize] = rows.len() as u64;
+    out.certificate = certificate.hex();
+    out
+}
+
+#[cfg(test)]
+mod tests;
