@@ -36,6 +36,7 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         process: 0,
         addresses: vec![],
         faults: Default::default(),
+        state: None,
         stop: Stop::default(),
         progress: Arc::default(),
     }
