@@ -12,6 +12,8 @@
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
 //! | [`sink`] | rows to files and to standard output |
 //! | [`console`] | the live view, the progress bar, the closing table |
+//! | [`metrics`] | how a run is doing, in numbers, checks and text for Prometheus |
+//! | [`http`] | the endpoint that says so |
 //! | [`telemetry`] | the log on stderr |
 //! | [`error`] | why a run ended early, and the exit code of that |
 
@@ -24,5 +26,7 @@ pub mod kafka;
 pub mod engine;
 pub mod sink;
 pub mod console;
+pub mod metrics;
+pub mod http;
 pub mod telemetry;
 pub mod error;
