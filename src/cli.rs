@@ -5,9 +5,16 @@
 
 mod compute;
 mod run;
+mod shown;
+#[cfg(feature = "kafka")]
+pub mod live;
 pub mod demo;
 pub mod replay;
 pub mod generate;
+#[cfg(feature = "kafka")]
+pub mod produce;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod config;
 pub mod completions;
 mod failure;
@@ -129,7 +136,14 @@ impl Session {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    #[cfg(feature = "kafka")]
+    Run(live::Run),
     Generate(generate::Generate),
+    #[cfg(feature = "kafka")]
+    Produce(produce::Produce),
+    /// Run an Apache Kafka of your own, for development
+    #[cfg(feature = "kafka")]
+    Kafka(kafka::Kafka),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -155,7 +169,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Produce(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Kafka(args) => args.run(world, &session),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

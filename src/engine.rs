@@ -13,20 +13,25 @@ mod panics;
 pub use abort::Stop;
 pub use panics::explain;
 
+use crate::checkpoint::Store;
+use crate::checkpoint::manifest::Manifest;
 use crate::error::Error;
 use crate::source::Input;
+use crate::source::live::Live;
 use abort::Abort;
 use cluster::Seat;
-use dataflows::clock::{self, Context, Counts, Policy, Progress, Settings};
+use dataflows::clock::{self, Context, Counts, Every, Inputs, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
 use dataflows::fault::Faults;
 use dataflows::plan::Plan;
 use dataflows::release::{Ending, Released};
 use dataflows::schema::Schema;
+use dataflows::snapshot::Snapshots;
 use dataflows::time::Bi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::SystemTime;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
@@ -45,6 +50,8 @@ pub struct Job {
     pub schema: Arc<Schema>,
     /// What is read, in the order of the command line.
     pub inputs: Vec<Input>,
+    /// What is read instead, without an end.
+    pub live: Option<Live>,
     /// Length of a block, which is an epoch.
     pub epoch_bytes: u64,
     /// An input whose largest date is more than this many milliseconds ahead of the least one sits out.
@@ -57,12 +64,35 @@ pub struct Job {
     pub process: usize,
     /// `HOST:PORT` of each process; empty when there is one.
     pub addresses: Vec<String>,
+    /// Where journal and checkpoints go.
+    pub state: Option<State>,
     /// To stop the run from another thread.
     pub stop: Stop,
     /// What goes wrong on purpose, for tests; `build` must put it into its setup.
     pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
+}
+
+/// Journal and checkpoints of a run.
+#[derive(Clone)]
+pub struct State {
+    /// Where they go.
+    pub store: Store,
+    /// How often a checkpoint is cut.
+    pub every: Every,
+    /// From where the run goes on. Process 0 decides; the others hear it when they connect.
+    pub from: Option<Manifest>,
+}
+
+impl Job {
+    /// What the inputs are called.
+    pub fn sources(&self) -> Vec<String> {
+        match &self.live {
+            Some(live) => vec![live.source.name().to_owned()],
+            None => self.inputs.iter().map(|input| input.name.clone()).collect(),
+        }
+    }
 }
 
 /// How a run ended.
@@ -92,11 +122,16 @@ where
     if job.workers == 0 || job.epoch_bytes == 0 || (job.process > 0 && job.process >= job.addresses.len()) {
         return Err(Error::Settings("workers and epoch_bytes must be positive, and the process one of the cluster".into()));
     }
-    let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job) };
+    let from = job.state.as_ref().and_then(|state| state.from.as_ref()).map(|manifest| manifest.cut.epoch);
+    let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job), from };
     let abort = Abort::default();
-    let (builders, others) = cluster::connect(&seat, &job.addresses, &job.stop)?;
+    let cluster::Crew { builders, others, from } = cluster::connect(&seat, &job.addresses, &job.stop)?;
+    let mut job = job;
+    if let Some(state) = &mut job.state {
+        state.from = from.map(|epoch| state.store.of(epoch)).transpose()?;
+    }
     let alone = job.addresses.len() < 2;
-    let (settings, sources) = (settings(&job), job.inputs.iter().map(|i| i.name.clone()).collect::<Arc<[String]>>());
+    let (settings, sources) = (settings(&job), job.sources().into());
     let (failures, outcome) = mpsc::channel();
     let crew = Crew { job, settings, sources, sink: Mutex::new(sink), build, abort: abort.clone(), failures };
     let crew = Arc::new(crew);
@@ -138,22 +173,32 @@ where
 /// What must be the same in all processes of a cluster, as text.
 fn fingerprint(job: &Job) -> String {
     let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared())).collect();
-    format!("{:?} {:?} {} {} {:?} {inputs:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
+    let live = job.live.as_ref().map(|live| (live.source.name(), live.max_future));
+    format!("{:?} {:?} {} {} {:?} {inputs:?} {live:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
 }
 
 fn settings(job: &Job) -> Settings {
     Settings {
         plan: job.plan.clone(),
-        policy: Policy::Files,
+        policy: job.live.as_ref().map_or(Policy::Files, |live| live.policy.clone()),
         epoch_bytes: job.epoch_bytes,
         ahead: AHEAD,
         delimiter: job.schema.delimiter,
         max_drift: job.max_drift,
-        max_jump: job.max_jump,
-        checkpoint: None,
+        // The broker's time guards the dates of live inputs.
+        max_jump: job.max_jump.filter(|_| job.live.is_none()),
+        checkpoint: job.state.as_ref().map(|state| state.every),
         stop: job.stop.flag(),
         progress: job.progress.clone(),
+        wall: job.live.is_some().then(|| Arc::new(now) as Arc<dyn Fn() -> i64 + Send + Sync>),
+        record: job.live.as_ref().and_then(|live| live.record.clone()),
     }
+}
+
+/// The time of day in milliseconds since the Unix epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the workers of this process share.
@@ -182,8 +227,8 @@ where
     /// One worker, from the first step to the last.
     fn work(&self, worker: &mut Worker) -> Outcome {
         let sink = if worker.index() == 0 { self.sink.lock().ok().and_then(|mut sink| sink.take()) } else { None };
-        let context = Context::new(self.job.plan.clone(), self.sources.clone(), sink);
-        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &context)));
+        let mut context = Context::new(self.job.plan.clone(), self.sources.clone(), sink);
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &mut context)));
         let all = stepped.unwrap_or_else(|panic| Err(panics::error(&*panic))).unwrap_or_else(|error| {
             self.abort.fail(error.clone());
             let _ = self.failures.send(Some(error)); // nobody listens after the first failure
@@ -202,16 +247,27 @@ where
         Outcome { counts: context.counters.counts(), all, ending: *context.ending.borrow() }
     }
 
-    fn step_to_the_end(&self, worker: &mut Worker, context: &Context) -> Result<Vec<Counts>, Error> {
+    fn step_to_the_end(&self, worker: &mut Worker, context: &mut Context) -> Result<Vec<Counts>, Error> {
         let (index, peers) = (worker.index(), worker.peers());
+        if let Some(State { store, from, .. }) = &self.job.state {
+            let resume = from.as_ref().map(|from| store.resume(from, index, peers)).transpose()?;
+            *context = context.clone().with(Snapshots::new(Some(store.keeper(index, from.as_ref())?), resume));
+        }
         let inputs = self
             .job
             .inputs
             .iter()
             .enumerate()
             .map(|(i, input)| Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)? }));
-        let inputs: Vec<clock::Input> = inputs.collect::<Result<_, Error>>()?;
-        let decoder = Box::new(Decoder::new(self.job.schema.clone()));
+        let mut decoder = Decoder::new(self.job.schema.clone());
+        let inputs = match &self.job.live {
+            None => Inputs::Stored(inputs.collect::<Result<_, Error>>()?),
+            Some(live) => {
+                decoder = decoder.max_future(live.max_future);
+                Inputs::Live(live.source.reader(index)?)
+            }
+        };
+        let decoder = Box::new(decoder);
         let mut running = clock::install(worker, context, &self.settings, inputs, decoder, &self.build);
         self.abort.wakes(running.waker(worker));
         self.job.stop.wakes(running.waker(worker));

@@ -64,6 +64,7 @@ impl From<dataflows::clock::Failure> for Error {
         match failure {
             dataflows::clock::Failure::Input(problem) => Error::Input(problem),
             dataflows::clock::Failure::Output(problem) => Error::Output(problem),
+            dataflows::clock::Failure::Unavailable(problem) => Error::Unavailable(problem),
         }
     }
 }

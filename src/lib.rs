@@ -8,9 +8,11 @@
 //! | [`settings`] | flags, environment, file and defaults to what cannot be invalid, once |
 //! | [`source`] | files, pipes and standard input to bytes |
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
+//! | [`fault`] | deaths that tests inject |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
-//! | [`sink`] | rows to files and to standard output |
+//! | [`checkpoint`] | journal and checkpoints in a state directory |
+//! | [`sink`] | rows to files, to standard output, to Kafka |
 //! | [`console`] | the live view, the progress bar, the closing table |
 //! | [`metrics`] | how a run is doing, in numbers, checks and text for Prometheus |
 //! | [`http`] | the endpoint that says so |
@@ -21,9 +23,11 @@ pub mod cli;
 pub mod settings;
 pub mod source;
 pub mod generate;
+pub mod fault;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod engine;
+pub mod checkpoint;
 pub mod sink;
 pub mod console;
 pub mod metrics;

@@ -28,6 +28,7 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         plan: Arc::new(dataflows::plan::Plan::new(&spec).expect("the default plan")),
         schema: Arc::default(),
         inputs,
+        live: None,
         epoch_bytes: 2_000,
         max_drift: 60_000,
         max_jump: Some(86_400_000),

@@ -10,7 +10,9 @@
 //! | [`context`] | what the dataflows of one worker share |
 //! | [`feed`] | what the clock needs of an input |
 //! | [`blocks`] | plain files of lines, cut into blocks that any worker can read |
+//! | [`live`] | partitions of messages that go on for ever |
 //! | [`jump`] | one wild date must not move the watermark |
+//! | [`binding`] | what workers and clock say to each other |
 //! | [`checkpoint`] | when a checkpoint is cut |
 //! | [`policy`] | from reports to bindings |
 //! | `reader`, `raw`, `control`, `bound`, `tally`, `run` | the operators around them |
@@ -19,7 +21,9 @@
 pub mod context;
 pub mod feed;
 pub mod blocks;
+pub mod live;
 pub mod jump;
+pub mod binding;
 pub mod checkpoint;
 pub mod policy;
 mod reader;
@@ -33,13 +37,13 @@ mod run;
 
 pub use checkpoint::Every;
 pub use context::{Context, Counters, Counts, Failure, Sizes, Waiting};
-pub use feed::{Blocks, Decode, Feed, Format, Input, Pull, Pulled, RawBlock};
+pub use feed::{Blocks, Decode, Feed, Format, Input, Inputs, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
 pub use run::{Running, install, worker_config};
 
 use crate::plan::Plan;
 use crate::time::Bi;
-use policy::Order;
+use binding::Order;
 use raw::Raw;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -72,6 +76,19 @@ pub struct Settings {
     pub stop: Arc<AtomicBool>,
     /// How far the run is, as worker 0 knows it.
     pub progress: Arc<Progress>,
+    /// The time of day in milliseconds since the Unix epoch, for live inputs. Asked on worker 0 only.
+    pub wall: Option<Arc<dyn Fn() -> i64 + Send + Sync>>,
+    /// Who keeps the bindings of live inputs. Told on worker 0 only.
+    pub record: Option<Arc<dyn Record>>,
+}
+
+/// Keeps bindings, so that they can be carried out again.
+pub trait Record: Send + Sync {
+    /// Keeps a binding, before anything follows from it.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn binding(&self, binding: &Binding) -> Result<(), String>;
 }
 
 /// How far a run is; written by worker 0 for all workers, read by whoever displays it.
@@ -105,7 +122,7 @@ struct State {
     for_reader: Vec<Order>,
     for_pull: Vec<Order>,
     /// Reports of what the intake decoded.
-    decoded: Vec<policy::Report>,
+    decoded: Vec<binding::Report>,
     /// The source has carried out the epochs before this one.
     carried: u64,
     /// The source has dropped its capability.

@@ -22,6 +22,7 @@ mod scanner;
 pub(crate) use mapping::{choices, parts};
 
 use crate::dictionary::{Dictionaries, identity};
+use crate::message::Messages;
 use crate::sale::{Decoded, Fault, Reject, Sale, Span};
 use crate::schema::{From, Schema};
 use crate::validate::{Valid, Validator};
@@ -80,6 +81,8 @@ pub struct Decoder {
     scanner: Scanner,
     slots: Vec<Slot>,
     scratch: String,
+    /// A date so many milliseconds ahead of the broker's time is refused.
+    max_future: i64,
 }
 
 impl Decoder {
@@ -95,7 +98,13 @@ impl Decoder {
             scratch: mapping.constants.clone(),
             mapping,
             schema,
+            max_future: i64::MAX,
         }
+    }
+
+    /// Refuses the messages whose date is more than so many milliseconds ahead of the broker's time.
+    pub fn max_future(self, max_future: i64) -> Decoder {
+        Decoder { max_future, ..self }
     }
 
     /// The header record of a CSV input, to be given before its records.
@@ -162,6 +171,28 @@ impl Decoder {
         to
     }
 
+    /// Decodes messages of a broker, each of which is one record, line ends and all.
+    pub fn messages(&mut self, bytes: Vec<u8>, messages: Messages, names: &mut Dictionaries) -> Decoded {
+        let mut to = Decoded::default();
+        for (value, offset, time) in messages.values(bytes.len()) {
+            let before = to.ids.len();
+            self.validator.latest = time.map_or(i64::MAX, |time| time.saturating_add(self.max_future));
+            let fate = &mut Fate { names, to: &mut to };
+            let place = Place { at: value.start, offset };
+            match fate.text(&bytes[value.clone()], value.start) {
+                Some(line) if line.bytes().all(|b| b.is_ascii_whitespace()) => {
+                    fate.unread("bad_json", "the message has no value".into(), span(line, value.start));
+                }
+                Some(line) => self.line(line, place, fate),
+                None => {}
+            }
+            to.offsets.extend((before < to.ids.len()).then_some(offset));
+        }
+        self.validator.latest = i64::MAX;
+        (to.bytes, to.messages) = (bytes, messages);
+        to
+    }
+
     fn lines(&mut self, bytes: &[u8], from: usize, until: usize, fate: &mut Fate) {
         // A record of the contract has some 300 bytes.
         let guess = until.saturating_sub(from) / 256;
@@ -172,14 +203,15 @@ impl Decoder {
             let stop = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |k| at + k);
             let end = if stop > at && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
             if let Some(line) = fate.readable(&bytes[at..end], at, None) {
-                self.line(line, at, fate);
+                self.line(line, Place { at, offset: fate.to.base + at as u64 }, fate);
             }
             at = stop + 1;
         }
     }
 
     #[inline]
-    fn line(&mut self, line: &str, at: usize, fate: &mut Fate) {
+    fn line(&mut self, line: &str, place: Place, fate: &mut Fate) {
+        let at = place.at;
         self.clear();
         if !self.scanner.scan(&self.mapping, line, &mut self.slots) {
             self.clear();
@@ -191,7 +223,7 @@ impl Decoder {
                 }
             }
         }
-        self.judge(line, at, fate);
+        self.judge(line, place, fate);
     }
 
     fn table(&mut self, input: u32, bytes: &[u8], from: usize, until: usize, fate: &mut Fate) {
@@ -214,7 +246,7 @@ impl Decoder {
                             self.slots[slot] = csv::value(line, at, cell, &mut self.scratch);
                         }
                     }
-                    self.judge(line, at, fate);
+                    self.judge(line, Place { at, offset: fate.to.base + at as u64 }, fate);
                 }
             }
             at = extent.next;
@@ -229,8 +261,8 @@ impl Decoder {
 
     /// Sends a record that has been split to its fate.
     #[inline]
-    fn judge(&mut self, line: &str, at: usize, fate: &mut Fate) {
-        self.mapping.fill(line, fate.to.base + at as u64, &mut self.slots, &mut self.scratch);
+    fn judge(&mut self, line: &str, Place { at, offset }: Place, fate: &mut Fate) {
+        self.mapping.fill(line, offset, &mut self.slots, &mut self.scratch);
         let record = Record { line, scratch: &self.scratch, slots: &self.slots[..RULED] };
         match self.validator.check(&record) {
             Ok(valid) => fate.sell(&valid, span(line, at), self.schema.keep_ids),
@@ -242,6 +274,13 @@ impl Decoder {
 #[inline]
 fn span(line: &str, at: usize) -> Span {
     Span { start: at as u32, end: (at + line.len()) as u32 }
+}
+
+/// Where a record stands: among the bytes of its block, and in its input.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    offset: u64,
 }
 
 /// Where records end up.
@@ -257,6 +296,12 @@ impl Fate<'_> {
         if bytes.iter().all(|&b| b.is_ascii_whitespace() && Some(b) != delimiter) {
             return None;
         }
+        self.text(bytes, at)
+    }
+
+    /// The bytes of a record as text, unless it is refused here.
+    #[inline]
+    fn text<'b>(&mut self, bytes: &'b [u8], at: usize) -> Option<&'b str> {
         let span = Span { start: at as u32, end: (at + bytes.len()) as u32 };
         if bytes.len() > MAX_RECORD {
             let problem = format!("{} bytes, a record may have {MAX_RECORD}", bytes.len());

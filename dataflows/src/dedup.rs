@@ -124,9 +124,9 @@ fn claim<'s>(
                     let least = plan.least_pane(released.before);
                     let (epoch, input, s) = (released.epoch, released.input, released.before + 1);
                     let d = &released.decoded;
-                    for (row, ((sale, span), id)) in d.sales.iter().zip(&d.spans).zip(&d.ids).enumerate() {
+                    for (row, (sale, id)) in d.sales.iter().zip(&d.ids).enumerate() {
                         if plan.pane(sale.at) >= least {
-                            let (offset, row) = (d.base + u64::from(span.start), row as u32);
+                            let (offset, row) = (d.offset(row), row as u32);
                             session.give(Claim {
                                 epoch,
                                 input,

@@ -3,6 +3,8 @@
 //! Only a dead letter asks for it, and any record may become one until the edge knows its fate. So it is kept for all, in one
 //! piece of memory a block: 32 bytes a message, its key and its headers.
 
+use std::ops::Range;
+
 /// What came with the value of a message, as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Original {
@@ -57,6 +59,13 @@ impl Messages {
             self.put(Some(name.as_bytes()));
             self.put(header);
         }
+    }
+
+    /// Where each value stands among the bytes of the block, its offset and its time. One byte stands behind each value, so
+    /// that no two start at the same place.
+    pub fn values(&self, bytes: usize) -> impl Iterator<Item = (Range<usize>, u64, Option<i64>)> {
+        let ends = self.rows.iter().skip(1).map(|row| row.value as usize).chain([bytes]);
+        self.rows.iter().zip(ends).map(|(row, end)| (row.value as usize..end - 1, row.offset, row.timestamp))
     }
 
     fn put(&mut self, part: Option<&[u8]>) {
@@ -121,5 +130,7 @@ mod tests {
         let empty = Original { key: Some(vec![]), headers: vec![] };
         assert_eq!(messages.at(30), Some(Message { offset: 10, timestamp: Some(-1), original: empty }));
         assert_eq!(messages.at(11), None);
+        let values: Vec<_> = messages.values(31).collect();
+        assert_eq!(values, [(0..11, 7, Some(99)), (12..29, 9, None), (30..30, 10, Some(-1))]);
     }
 }

@@ -93,12 +93,19 @@ pub struct Decoded {
     pub rejects: Vec<Reject>,
     /// Where the records stand that were messages of a broker, and what came with them.
     pub messages: Messages,
+    /// Offsets of messages, parallel to `ids`; empty when the place in the bytes says it.
+    pub offsets: Vec<u64>,
 }
 
 impl Decoded {
     /// The fate of each record is known: what only a dead letter needs is not kept.
     pub fn let_go(&mut self) {
         (self.bytes, self.messages) = (vec![], Messages::default());
+    }
+
+    /// Where the sale `row` stands in its input; known when deduplication is on.
+    pub fn offset(&self, row: usize) -> u64 {
+        self.offsets.get(row).copied().unwrap_or_else(|| self.base + u64::from(self.spans[row].start))
     }
 
     /// Records read.

@@ -10,7 +10,7 @@ mod rules;
 pub(crate) use date::items as date_items;
 pub(crate) use rules::{Valid, Validator};
 
-/// Every code that decoding and validation give, and what it says. One more, `future_sale_date`, is the clock's.
+/// Every code that decoding and validation give, and what it says. `future_sale_date` is also the clock's.
 ///
 /// Readings of the contract, where it leaves room:
 /// - `null` and, in CSV and in fields that the settings map, an empty value are the same as no value. An empty `id_customer` or
@@ -47,5 +47,5 @@ pub const CODES: [(&str, &str); 24] = [
     ("total_not_a_number", "`total_value` is a text that is no decimal number"),
     ("total_mismatch", "`total_value` is not price times quantity"),
     ("total_out_of_range", "price times quantity is out of range, or `total_value` when they are unknown"),
-    ("future_sale_date", "`sale_date` is too far ahead; given by the clock"),
+    ("future_sale_date", "`sale_date` is too far ahead: of the broker's time, or of its input, which the clock finds out"),
 ];

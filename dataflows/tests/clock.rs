@@ -94,7 +94,7 @@ fn bindings(case: &Case, blocks: impl IntoIterator<Item = Block>, policy: Policy
             let system = if lag == 0 { u32::MAX } else { made.get(carried as usize).map_or(u32::MAX, |e| e.before + 1) };
             match clock.next(Reached { carried, system, handed: carried, wall: None }) {
                 Some(Order::Bind(binding)) => made.push(Epoch::of(case, &binding)),
-                Some(Order::Read { .. }) => (),
+                Some(Order::Read { .. } | Order::Live) => (),
                 None => break,
             }
         }

@@ -8,7 +8,7 @@ use crate::measure::resident_bytes;
 use crate::sink::Null;
 use crate::stage::{Stages, Watch};
 use anyhow::{Result, ensure};
-use dataflows::clock::{self, Context, Counts, Feed as Reads, Format, Input, Policy, Progress, Settings, Sizes};
+use dataflows::clock::{self, Context, Counts, Feed as Reads, Format, Input, Inputs, Policy, Progress, Settings, Sizes};
 use dataflows::edge::RowSink;
 use dataflows::pipeline;
 use dataflows::plan::Plan;
@@ -101,13 +101,16 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
         checkpoint: None,
         stop: Arc::default(),
         progress: progress.clone(),
+        wall: None,
+        record: None,
     };
     let input = Input { format: Format::Json, feed: Reads::Blocks(blocks) };
     let setup = Arc::new(Setup::default());
     let decoder = run.feed.decoder(&run.schema);
-    let mut running = clock::install(worker, &context, &settings, vec![input], decoder, |scope, context, released| {
-        pipeline::build(scope, context, &setup, released)
-    });
+    let mut running =
+        clock::install(worker, &context, &settings, Inputs::Stored(vec![input]), decoder, |scope, context, released| {
+            pipeline::build(scope, context, &setup, released)
+        });
     let mut states = vec![];
     let mut seen = (0, 0);
     while worker.has_dataflows() {

@@ -1,6 +1,7 @@
 //! The flags that all computing commands share: how many threads, which process of how many.
 
 use super::Failure;
+use crate::fault::Kill;
 use clap::Args;
 use dataflows::fault::Faults;
 use std::path::PathBuf;
@@ -24,23 +25,25 @@ pub struct Compute {
     /// A line HOST:PORT for each process [default: localhost, ports from 2101]
     #[arg(long, value_name = "FILE")]
     hostfile: Option<PathBuf>,
-    /// For the tests of this project: `lose=N` or `delay=MICROSECONDS`
+    /// For the tests of this project: `lose=N`, `delay=MICROSECONDS` or `kill=POINT:N`
     #[arg(long, hide = true, value_parser = fault)]
-    fault: Vec<(Fault, u64)>,
+    fault: Vec<Fault>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Fault {
-    Lose,
-    Delay,
+    Lose(u64),
+    Delay(u64),
+    Kill(Kill),
 }
 
-fn fault(text: &str) -> Result<(Fault, u64), String> {
-    let (what, n) = text.split_once('=').ok_or("write lose=N or delay=MICROSECONDS")?;
-    let n = n.parse().map_err(|e| format!("{n}: {e}"))?;
+fn fault(text: &str) -> Result<Fault, String> {
+    let (what, n) = text.split_once('=').ok_or("write lose=N, delay=MICROSECONDS or kill=POINT:N")?;
+    let number = || n.parse().map_err(|e| format!("{n}: {e}"));
     match what {
-        "lose" => Ok((Fault::Lose, n)),
-        "delay" => Ok((Fault::Delay, n)),
+        "lose" => number().map(Fault::Lose),
+        "delay" => number().map(Fault::Delay),
+        "kill" => n.parse().map(Fault::Kill),
         _ => Err(format!("no fault is called {what}")),
     }
 }
@@ -66,6 +69,8 @@ pub struct Cluster {
     pub addresses: Vec<String>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Where this process dies on purpose.
+    pub kill: Kill,
 }
 
 impl Cluster {
@@ -95,14 +100,15 @@ impl Compute {
                 hosts(&text, n).map_err(|e| Failure::Usage(format!("hostfile {}: {e}", path.display())))?
             }
         };
-        let mut faults = Faults::default();
-        for (fault, n) in &self.fault {
+        let (mut faults, mut kill) = (Faults::default(), Kill::default());
+        for fault in &self.fault {
             match fault {
-                Fault::Lose => faults.lose = Some(*n),
-                Fault::Delay => faults.delay = *n,
+                Fault::Lose(n) => faults.lose = Some(*n),
+                Fault::Delay(n) => faults.delay = *n,
+                Fault::Kill(at) => kill = at.clone(),
             }
         }
-        Ok(Cluster { workers: self.workers, process: p, addresses, faults })
+        Ok(Cluster { workers: self.workers, process: p, addresses, faults, kill })
     }
 }
 
@@ -140,7 +146,8 @@ mod tests {
 
     #[test]
     fn one_process_needs_no_address() {
-        assert_eq!(resolve(&["-w", "4"]), Ok(Cluster { workers: 4, process: 0, addresses: vec![], faults: Faults::default() }));
+        let (addresses, faults, kill) = (vec![], Faults::default(), Kill::default());
+        assert_eq!(resolve(&["-w", "4"]), Ok(Cluster { workers: 4, process: 0, addresses, faults, kill }));
     }
 
     #[test]

@@ -2,17 +2,14 @@
 
 use super::compute::Compute;
 use super::run::{self, Summary};
+use super::shown::Shown;
 use super::{Failure, Session, SettingsArgs, World};
-use crate::console::live::{Live, PlainSink};
 use crate::console::view::{Pulse, View};
 use crate::generate::{self, Generator};
 use crate::settings::value;
-use crate::sink::lines::{Lines, Stdout};
 use crate::sink::tally::Tally;
 use crate::source::{Input, Line};
 use clap::Args;
-use dataflows::edge::RowSink;
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -87,36 +84,15 @@ impl Demo {
             now: known(&now),
         };
         let (tally, began) = (Tally::default(), Instant::now());
-        let live = self.watched(world, session).then(|| {
-            let view = View::new("Vitrine demo", &settings.plan, Some(self.duration));
-            Live::start(view, session.screen.clone(), pulse)
-        });
-        let live = live.transpose().map_err(|e| Failure::Io(format!("cannot start the live view: {e}")))?;
-        let out = Stdout::new(job.stop.clone());
-        let shown: Option<Box<dyn RowSink + Send>> = match &live {
-            _ if self.json => Some(Box::new(Lines::new(out))),
-            Some(live) => Some(Box::new(live.sink())),
-            None if session.quiet => None,
-            None => Some(Box::new(PlainSink::new(settings.plan.clone(), out))),
-        };
-        let report = run::run(job, &settings, world, Some(tally.before(shown.into_iter().collect())));
-        if let Some(live) = live {
-            live.finish();
-        }
+        let shown = Shown::new(self.json, session, world);
+        let view = View::new("Vitrine demo", &settings.plan, Some(self.duration));
+        let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
+        let report = run::run(job, &settings, world, Some(tally.before(sink.into_iter().collect())));
+        watched.finish();
         let (report, totals) = (report?, tally.totals());
-        let text = if self.json {
-            Summary::new(&settings, EPOCH_BYTES, report.total(), &totals).line()
-        } else if session.quiet {
-            String::new()
-        } else {
-            "\n".to_owned() + &run::table(&settings, &report, &totals, began.elapsed())
-        };
+        let summary = Summary::new(&settings, EPOCH_BYTES, report.total(), &totals);
+        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()));
         run::conclude(&report, &text)
-    }
-
-    /// Whether a person watches: stdout is a terminal that can be drawn on.
-    fn watched(&self, world: &World, session: &Session) -> bool {
-        !self.json && !session.quiet && std::io::stdout().is_terminal() && world.var("TERM") != Some("dumb")
     }
 }
 

@@ -9,6 +9,9 @@ pub enum Failure {
     /// Wrong usage that clap has already explained.
     #[error("")]
     Shown,
+    /// A check failed, and what was printed says which.
+    #[error("")]
+    Failed,
     /// Wrong usage.
     #[error("{0}")]
     Usage(String),
@@ -41,6 +44,7 @@ impl Failure {
     /// The exit code. A run that was stopped ends as shells expect of an interrupted program.
     pub fn code(&self) -> u8 {
         match self {
+            Failure::Failed => 1,
             Failure::Shown | Failure::Usage(_) => 2,
             Failure::Io(_) | Failure::Files(_) => 74,
             Failure::Settings(_) => 78,

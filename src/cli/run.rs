@@ -25,12 +25,14 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
         inputs,
+        live: None,
         epoch_bytes,
         max_drift: settings.clock.max_drift,
         max_jump: Some(settings.clock.max_jump),
         workers: cluster.workers,
         process: cluster.process,
         addresses: cluster.addresses.clone(),
+        state: None,
         stop: Stop::default(),
         faults: cluster.faults,
         progress: Arc::default(),
@@ -48,7 +50,7 @@ pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> 
         false => stop.request(),
     })
     .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
-    let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
+    let names = job.sources();
     let origin = Origin {
         source: names.join(", "),
         config: format!("{:032x}", identity(settings.effective.values().as_bytes())),

@@ -27,6 +27,17 @@ pub struct Topic {
     pub config: Vec<(&'static str, String)>,
 }
 
+/// What a topic holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub topic: String,
+    /// Its partitions.
+    pub partitions: i32,
+    /// Offsets between the first and the last, over all partitions: records, and the marks of transactions.
+    pub offsets: i64,
+}
+
 /// Asks about topics, and makes them.
 pub struct Admin {
     client: AdminClient<Logged>,
@@ -49,6 +60,21 @@ impl Admin {
     /// When no broker answers in time.
     pub fn topics(&self, patience: Duration) -> Result<BTreeMap<String, i32>, Error> {
         topics(self.client.inner(), patience).map_err(|e| away(&self.brokers, &e))
+    }
+
+    /// What all topics hold, but for those of Kafka itself; in the order of their names.
+    ///
+    /// # Errors
+    /// When no broker answers in time.
+    pub fn held(&self) -> Result<Vec<Held>, Error> {
+        let client = self.client.inner();
+        let there = self.topics(PATIENCE)?.into_iter().filter(|(name, _)| !name.starts_with("__"));
+        let held = there.map(|(topic, partitions)| {
+            let watermarks = (0..partitions).map(|partition| client.fetch_watermarks(&topic, partition, PATIENCE));
+            let offsets = watermarks.map(|found| found.map(|(low, high)| high - low)).sum::<Result<i64, _>>();
+            offsets.map(|offsets| Held { topic, partitions, offsets }).map_err(|e| away(&self.brokers, &e))
+        });
+        held.collect()
     }
 
     /// Makes those of `wanted` that are not there, and says which it made. A topic that is there stays as it is.

@@ -10,6 +10,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
 use std::time::Duration;
 
 /// How long a question to the cluster may take before we say that it is away.
@@ -200,6 +201,15 @@ impl ClientContext for Logged {
 }
 
 impl ConsumerContext for Logged {}
+
+impl ProducerContext for Logged {
+    type DeliveryOpaque = ();
+    fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = delivered {
+            tracing::warn!("Kafka: a record was not delivered ({error})");
+        }
+    }
+}
 
 /// A line of librdkafka's own log, for contexts that have more to do.
 ///

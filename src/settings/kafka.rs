@@ -181,6 +181,14 @@ pub struct Kafka {
     pub properties: BTreeMap<String, String>,
 }
 
+impl Kafka {
+    /// The same topics on a broker of one's own machine: what protects the real ones, and how often they keep things, is left out.
+    pub fn on_loopback(&self, brokers: String) -> Kafka {
+        let security = Security { protocol: Protocol::Plaintext, proof: None, ca: None, own: None, key_password: Hidden::None };
+        Kafka { brokers, security, replication: None, properties: BTreeMap::new(), ..self.clone() }
+    }
+}
+
 /// Options of librdkafka that are ours to set, and where the person sets them instead; the others would break a promise.
 const OURS: [(&str, &str); 31] = [
     ("bootstrap.servers", "[kafka] brokers"),

@@ -3,7 +3,7 @@
 use super::params::{Params, Reference};
 use super::shelf::Shelf;
 use super::{Counts, Tables};
-use dataflows::clock::{self, Blocks, Context, Every, Feed, Format, Input, Policy, Progress, Pull, Pulled, Settings};
+use dataflows::clock::{self, Blocks, Context, Every, Feed, Format, Input, Inputs, Policy, Progress, Pull, Pulled, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::{RowSink, Table, TickRows};
 use dataflows::fault::Faults;
@@ -166,6 +166,8 @@ pub fn run_from(
         checkpoint: keeping.as_ref().map(|k| Every::Epochs(k.every)),
         stop: Arc::default(),
         progress: Arc::new(Progress::default()),
+        wall: None,
+        record: None,
     };
     let sources: Arc<[String]> = inputs.iter().map(|i| i.0.clone()).collect();
     let setup = Arc::new(Setup { faults, ..Setup::default() });
@@ -190,7 +192,7 @@ pub fn run_from(
             true => Input { format: Format::Csv, feed: Feed::Other },
         };
         let decoder = Box::new(Decoder::new(schema.clone()));
-        let inputs = files.iter().enumerate().map(feed).collect();
+        let inputs = Inputs::Stored(files.iter().enumerate().map(feed).collect());
         let setup = setup.clone();
         let mut running = clock::install(worker, &context, &settings, inputs, decoder, |scope, context, released| {
             pipeline::build(scope, context, &setup, released)

@@ -39,14 +39,15 @@ pub(super) fn build<'s>(
             while let Some(binding) = shared.for_source.pop_front() {
                 assert_eq!(*held.time(), Bi::diagonal(binding.before + 1), "the source stands at the open tick");
                 for block in &binding.blocks {
-                    let Some(chunk) = shared.raw.take(block.input, block.start) else { continue };
-                    let mut decoded = chunk.decoded;
-                    if let Some(max_jump) = max_jump {
-                        refuse(&mut decoded, block.settled, max_jump);
-                    }
-                    if decoded.records() == 0 {
-                        context.waiting.release(chunk.stamp);
-                    } else {
+                    while let Some(chunk) = shared.raw.take(block.input, block.start, block.upto) {
+                        let mut decoded = chunk.decoded;
+                        if let Some(max_jump) = max_jump {
+                            refuse(&mut decoded, block.settled, max_jump);
+                        }
+                        if decoded.records() == 0 {
+                            context.waiting.release(chunk.stamp);
+                            continue;
+                        }
                         add(&context.counters.read, decoded.records());
                         let (epoch, before) = (binding.epoch, binding.before);
                         let released =
@@ -65,8 +66,7 @@ pub(super) fn build<'s>(
                     open = ending.close(&context.plan) + 1;
                 }
                 if binding.checkpoint {
-                    let cut = Cut { epoch: binding.epoch, tick: open };
-                    context.snapshots.begin(cut, context.counters.read.get(), context.plan.deduplicate > 0);
+                    context.snapshots.begin(Cut::behind(&binding), context.counters.read.get(), context.plan.deduplicate > 0);
                 }
                 held.downgrade(&Bi::diagonal(open));
                 closing |= binding.closes();

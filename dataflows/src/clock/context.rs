@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct Context {
     /// What is computed.
     pub plan: Arc<Plan>,
-    /// The inputs as they were named, by index.
+    /// The inputs as they were named, by index; one name for all partitions of a live source.
     pub sources: Arc<[String]>,
     /// The names that this worker's decoder has met.
     pub names: Rc<RefCell<Dictionaries>>,
@@ -60,6 +60,11 @@ impl Context {
         }
     }
 
+    /// The name of an input; live inputs are the partitions of one source.
+    pub fn source(&self, input: u32) -> &str {
+        self.sources.get(input as usize).or(self.sources.first()).map_or("", String::as_str)
+    }
+
     /// The same, with a journal and checkpoints.
     pub fn with(self, snapshots: Snapshots) -> Context {
         snapshots.resume(|resume| {
@@ -94,6 +99,8 @@ pub enum Failure {
     Input(String),
     /// Writing rows.
     Output(String),
+    /// A service that is needed is away.
+    Unavailable(String),
 }
 
 /// What one worker counts. Records are counted at the source, dispositions at the ends of the dataflow.

@@ -11,11 +11,12 @@
 //! 4. A binding that closes ends all three.
 
 use super::checkpoint::Checkpoints;
-use super::context::{Context, Failure};
-use super::policy::{Clock, Order, Reached, Report, Rules};
+use super::live::LiveReader;
+use super::policy::{Clock, Order, Policy, Reached, Report, Rules};
 use super::reader::{Decoding, ReadAhead, Reader};
-use super::{Feed, Input, Settings, Shared, least_system_tick};
+use super::{Context, Failure, Feed, Inputs, Settings, Shared, State, least_system_tick};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::{Operator, source};
@@ -26,11 +27,71 @@ type Built<D> = CapacityContainerBuilder<Vec<D>>;
 /// An order and the worker it is for.
 type Addressed = (u64, Order);
 
-/// Builds the control dataflow. `inputs` are this worker's view of all inputs.
-pub(super) fn build(scope: Scope<'_, u64>, settings: &Settings, shared: &Shared, decoding: Decoding, inputs: &[Input]) {
-    let reports = read(scope, settings, shared, decoding.clone(), inputs);
-    let orders = clock(reports, settings, shared, &decoding.context, inputs.len());
-    bind(orders, shared, &decoding.context);
+/// What a worker reads in `Read`.
+pub(super) enum Reading {
+    /// Blocks of files, as far ahead as may be.
+    Files(Reader, ReadAhead),
+    /// Partitions.
+    Live(LiveReader),
+}
+
+impl Reading {
+    /// That of one worker.
+    pub(super) fn new(
+        settings: &Settings,
+        context: &Context,
+        inputs: Inputs,
+        (index, peers): (usize, usize),
+    ) -> (Reading, Vec<super::Input>) {
+        match inputs {
+            Inputs::Stored(inputs) => {
+                let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
+                    Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
+                    Feed::Mine(_) | Feed::Other => None,
+                });
+                let bounds = bounds(context, inputs.len());
+                let reader = Reader::new(settings.epoch_bytes, files.collect(), &bounds, index, peers);
+                (Reading::Files(reader, ReadAhead::new(settings, &bounds, peers)), inputs)
+            }
+            Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, bounds(context, 0), (index, peers))), vec![]),
+        }
+    }
+
+    fn hear(&mut self, order: &Order) -> Result<(), Failure> {
+        match self {
+            Reading::Files(_, ahead) => ahead.hear(order),
+            Reading::Live(reader) => reader.hear(order)?,
+        }
+        Ok(())
+    }
+
+    /// One block; says whether there may be more.
+    fn step(&mut self, decoding: &Decoding, state: &mut State, reports: &mut Vec<Report>) -> Result<bool, Failure> {
+        match self {
+            Reading::Files(reader, ahead) => {
+                let block = reader.step(ahead, decoding, &mut state.raw)?;
+                let more = block.is_some();
+                reports.extend(block.map(Report::Read));
+                Ok(more)
+            }
+            Reading::Live(reader) => reader.step(decoding, &mut state.raw, reports),
+        }
+    }
+}
+
+/// Builds the control dataflow.
+pub(super) fn build(
+    scope: Scope<'_, u64>,
+    settings: &Settings,
+    shared: &Shared,
+    decoding: Decoding,
+    reading: Reading,
+    inputs: usize,
+) {
+    let context = decoding.context.clone();
+    let reports = read(scope, settings, shared, decoding, reading);
+    let orders = clock(reports, settings, shared, &context, inputs);
+    bind(orders, shared, &context);
 }
 
 fn read<'s>(
@@ -38,21 +99,18 @@ fn read<'s>(
     settings: &Settings,
     shared: &Shared,
     decoding: Decoding,
-    inputs: &[Input],
+    mut reading: Reading,
 ) -> Stream<'s, u64, Vec<Report>> {
-    let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
-        Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
-        Feed::Mine(_) | Feed::Other => None,
-    });
-    let bounds = bounds(&decoding.context, inputs.len());
-    let mut reader = Reader::new(settings.epoch_bytes, files.collect(), &bounds, scope.index(), scope.peers());
-    let mut ahead = ReadAhead::new(settings, &bounds, scope.peers());
     let snapshots = decoding.context.snapshots.clone();
     let (shared, stop) = (shared.clone(), settings.stop.clone());
     source::<_, Built<Report>, _, _>(scope, "Read", move |cap, info| {
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.reader = Some(again.clone());
         shared.borrow_mut().reader = info.address.to_vec();
+        if let Reading::Live(reader) = &mut reading {
+            let begun = reader.begin(scope.worker().sync_activator_for(info.address.to_vec()));
+            begun.unwrap_or_else(|failure| decoding.context.fail(failure));
+        }
         let _ = snapshots.keeper(|keeper| {
             keeper.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
             Ok(())
@@ -63,7 +121,9 @@ fn read<'s>(
             let shared = &mut *shared.borrow_mut();
             let mut closing = false;
             for order in shared.for_reader.drain(..) {
-                ahead.hear(&order);
+                if let Err(failure) = reading.hear(&order) {
+                    decoding.context.fail(failure);
+                }
                 closing |= matches!(order, Order::Bind(binding) if binding.closes());
             }
             if shared.carried > *held.time() {
@@ -74,12 +134,9 @@ fn read<'s>(
                 return;
             }
             let mut reports = std::mem::take(&mut shared.decoded);
-            match reader.step(&ahead, &decoding, &mut shared.raw) {
-                Ok(Some(block)) => {
-                    reports.push(Report::Read(block));
-                    again.activate();
-                }
-                Ok(None) => (),
+            match reading.step(&decoding, shared, &mut reports) {
+                Ok(true) => again.activate(),
+                Ok(false) => (),
                 Err(failure) => decoding.context.fail(failure),
             }
             match snapshots.keeper(|keeper| keeper.kept()) {
@@ -115,15 +172,20 @@ fn clock<'s>(
         policy: settings.policy.clone(),
         max_drift: settings.max_drift,
         max_jump: settings.max_jump,
-        limit: 2 * peers,
+        // One epoch of live inputs spans all workers, one of files is a block.
+        limit: if matches!(settings.policy, Policy::Files) { 2 * peers } else { 2 },
         stride: settings.ahead * peers as u64 * settings.epoch_bytes,
         checkpoints: settings.checkpoint.filter(|_| context.snapshots.on()).map(|every| Checkpoints::new(every, peers)),
     };
     let resume = context.snapshots.resume(|resume| resume.clock.clone());
     let context = context.clone();
     let (shared, plan, clocked) = (shared.clone(), settings.plan.clone(), settings.progress.clone());
+    let (wall, record) = (settings.wall.clone(), settings.record.clone());
     reports.unary_frontier::<Built<Addressed>, _, _, _>(Exchange::new(|_: &Report| 0), "Clock", move |mut cap, info| {
+        let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.clock = Some(scope.activator_for(info.address));
+        let mut alarmed: Option<i64> = None;
+        let mut first = matches!(rules.policy, Policy::Live(_)).then_some(Order::Live);
         let mut clock = (scope.index() == 0).then(|| {
             let Some(saved) = resume else { return (Clock::new(plan.clone(), rules, inputs), cap) };
             cap.downgrade(&saved.epoch);
@@ -136,16 +198,27 @@ fn clock<'s>(
                 }
             });
             let Some((policy, held)) = &mut clock else { return };
-            if let Some(parts) = policy.complete()
-                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(parts))
+            if let Some((binding, parts)) = policy.complete()
+                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(&binding, parts))
             {
                 context.fail(Failure::Output(problem));
             }
             let carried = frontier.frontier().first().copied().unwrap_or(u64::MAX);
             let system = shared.borrow().probe.as_ref().map_or(0, least_system_tick);
-            while let Some(order) = policy.next(Reached { carried, system, handed: context.handed.get(), wall: None }) {
+            let now = Reached { carried, system, handed: context.handed.get(), wall: wall.as_ref().map(|wall| wall()) };
+            while let Some(order) = first.take().or_else(|| policy.next(now)) {
                 if let Order::Bind(binding) = &order {
                     clocked.bound(binding, &plan);
+                    // On record before anything follows from it. A stop leaves no trace: the next run goes on there.
+                    if policy.decides()
+                        && !binding.stop
+                        && let Some(record) = &record
+                        && let Err(problem) = record.binding(binding)
+                    {
+                        context.fail(Failure::Output(problem));
+                        clock = None;
+                        return;
+                    }
                     if binding.checkpoint {
                         context.snapshots.clock(policy.save());
                     }
@@ -154,6 +227,15 @@ fn clock<'s>(
                 if let Order::Bind(binding) = &order {
                     held.downgrade(&(binding.epoch + 1));
                 }
+            }
+            if let Some(problem) = policy.broken() {
+                context.fail(Failure::Input(problem.to_owned()));
+            }
+            if let Some((at, millis)) = now.wall.zip(policy.alarm(now))
+                && alarmed.is_none_or(|alarm| alarm <= at || alarm > at.saturating_add_unsigned(millis))
+            {
+                alarmed = Some(at.saturating_add_unsigned(millis));
+                again.activate_after(Duration::from_millis(millis));
             }
             if policy.done() {
                 clock = None;

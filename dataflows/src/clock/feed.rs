@@ -2,6 +2,7 @@
 
 pub use crate::decode::Format;
 
+use super::live::{Batch, Partitions};
 use crate::decode::Decoder;
 use crate::dictionary::Dictionaries;
 use crate::sale::Decoded;
@@ -18,6 +19,8 @@ pub trait Decode {
     fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), String>;
     /// Decodes the records that begin in `span` of `bytes`.
     fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded;
+    /// Decodes messages of a live input.
+    fn messages(&mut self, batch: Batch, names: &mut Dictionaries) -> Decoded;
 }
 
 impl Decode for Decoder {
@@ -26,6 +29,9 @@ impl Decode for Decoder {
     }
     fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded {
         self.block(format, input, raw.bytes, raw.base, raw.from, raw.until, names)
+    }
+    fn messages(&mut self, batch: Batch, names: &mut Dictionaries) -> Decoded {
+        self.messages(batch.bytes, batch.messages, names)
     }
 }
 
@@ -77,6 +83,14 @@ pub enum Pulled {
     Woken,
     /// There is nothing more.
     End,
+}
+
+/// All inputs as one worker sees them.
+pub enum Inputs {
+    /// They are known from the start, in order.
+    Stored(Vec<Input>),
+    /// They come and go on.
+    Live(Box<dyn Partitions>),
 }
 
 /// An input as one worker sees it.

@@ -11,109 +11,19 @@
 //! and dead letters have been handed to the sink **and**, if it moved the watermark, the data dataflow has passed its old tick.
 //! The dataflow's progress alone would deadlock: epochs that do not move the watermark share a tick.
 
+mod live;
+mod recorded;
+
+pub use super::binding::{Binding, Block, Bound, Found, Order, Report};
+pub use recorded::Recording;
+
 use super::checkpoint::Checkpoints;
 use super::jump::{Dates, Jump, Settled};
 use crate::plan::Plan;
-use crate::release::Ending;
 use crate::snapshot::Kept;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-/// What a worker tells the clock.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Report {
-    /// A block was decoded and waits on the sender.
-    Read(Block),
-    /// Nothing came from this live input for the idle timeout.
-    Idle {
-        /// The input.
-        input: u32,
-    },
-    /// The run shall stop at the next binding.
-    Stop,
-    /// A worker's part of a checkpoint is durable.
-    Kept(Kept),
-}
-
-/// A decoded block.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Block {
-    /// The input.
-    pub input: u32,
-    /// It holds the records that begin in `start..next`.
-    pub start: u64,
-    /// See `start`.
-    pub next: u64,
-    /// How many there are.
-    pub records: u64,
-    /// Bytes of the stored input that were read for it, for the progress display: compressed ones of a compressed file.
-    pub bytes: u64,
-    /// The dates of its valid records.
-    pub dates: Dates,
-    /// Whether nothing of the input follows. Known with the block, never found out later: the watermark depends on it.
-    pub ended: bool,
-}
-
-/// A block that counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bound {
-    /// The input.
-    pub input: u32,
-    /// The records that begin in `start..upto` count.
-    pub start: u64,
-    /// See `start`.
-    pub upto: u64,
-    /// Which of its dates count.
-    pub settled: Settled,
-}
-
-/// What the clock tells all workers: what an epoch counts, and how it moves the watermark.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Binding {
-    /// Number of the epoch.
-    pub epoch: u64,
-    /// The watermark tick before it; its records are released while `before + 1` is open.
-    pub before: u32,
-    /// The watermark tick after it.
-    pub after: u32,
-    /// What it counts.
-    pub blocks: Vec<Bound>,
-    /// All inputs have ended with this epoch; the newest pane of any sale.
-    pub last: Option<u32>,
-    /// The run stops here; the watermark does not move.
-    pub stop: bool,
-    /// A checkpoint is cut behind it: no other follows until all workers have completed what it brought.
-    pub checkpoint: bool,
-    /// Of `blocks`, for the progress display: records, and bytes of the stored inputs.
-    pub weight: (u64, u64),
-}
-
-impl Binding {
-    /// Whether no binding follows.
-    pub fn closes(&self) -> bool {
-        self.stop || self.last.is_some()
-    }
-
-    /// How all inputs ended, if they did.
-    pub fn ending(&self) -> Option<Ending> {
-        self.last.map(|last| Ending { whole: self.after, last })
-    }
-}
-
-/// What the clock asks of the workers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Order {
-    /// Carry out a binding.
-    Bind(Binding),
-    /// Read the blocks of `input` that start before `upto`, whatever the read-ahead allows.
-    Read {
-        /// The input.
-        input: u32,
-        /// See there.
-        upto: u64,
-    },
-}
 
 /// How bindings are made.
 #[derive(Clone, Debug)]
@@ -121,13 +31,26 @@ pub enum Policy {
     /// One block of the next input in turn: a pure function of the inputs.
     Files,
     /// Whatever has come, of the inputs that do not sit out.
-    Live {
-        /// When all inputs are idle, the watermark follows the wall clock at this distance (and that of the plan);
-        /// `None` leaves it where it is.
-        advance_when_idle: Option<i64>,
+    Live(Live),
+    /// These, in order; then live, or a stop.
+    Recorded {
+        /// What was bound before.
+        bindings: Recording,
+        /// How it goes on.
+        then: Option<Live>,
     },
-    /// These, in order.
-    Recorded(VecDeque<Binding>),
+}
+
+/// How live inputs are bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// When all inputs are idle, the watermark follows the wall clock at this distance (and that of the plan); `None` leaves
+    /// it where it is.
+    pub advance_when_idle: Option<i64>,
+    /// Between two bindings lie at least so many milliseconds of the wall clock: an epoch has its price, however small it is.
+    pub pace: i64,
+    /// Stop when all is bound that stood in the inputs when the run began.
+    pub until_caught_up: bool,
 }
 
 /// What the clock needs to know besides the plan.
@@ -187,12 +110,15 @@ pub struct Reached {
     pub wall: Option<i64>,
 }
 
+#[derive(Default)]
 struct Input {
     bound: u64,
     /// Where the rule stands after the bound blocks; nothing is pending there.
     jump: Jump,
     ended: bool,
     idle: bool,
+    /// Where it ended when the run began.
+    until: Option<u64>,
     /// Reported and not bound, by start.
     read: BTreeMap<u64, Block>,
     /// Up to where it was asked to be read.
@@ -210,7 +136,9 @@ pub struct Clock {
     epoch: u64,
     /// A checkpoint is cut behind the last binding.
     cutting: bool,
-    /// Durable parts of a checkpoint, all of them.
+    /// The binding behind which the last checkpoint was cut.
+    cut: Option<Binding>,
+    /// Durable parts of that checkpoint, all of them.
     complete: Option<Vec<Kept>>,
     wall: Option<i64>,
     /// Bound epochs, each with the system tick that completes it.
@@ -219,6 +147,15 @@ pub struct Clock {
     weight: (u64, u64),
     stopping: bool,
     done: bool,
+    /// Live inputs that exist and are not among the inputs yet.
+    found: BTreeMap<u32, Found>,
+    /// The wall clock at the last live binding.
+    bound_at: Option<i64>,
+    /// Of recorded bindings: those whose blocks were asked for.
+    asked: VecDeque<Binding>,
+    /// Of these, the inputs with the ends of the blocks that were not asked for yet.
+    cuts: VecDeque<(u32, u64)>,
+    broken: Option<String>,
 }
 
 /// Why a block cannot be bound now.
@@ -232,22 +169,27 @@ enum Missing {
 impl Clock {
     /// A clock for so many inputs.
     pub fn new(plan: Arc<Plan>, rules: Rules, inputs: usize) -> Clock {
-        let input = || Input { bound: 0, jump: Jump::default(), ended: false, idle: false, read: BTreeMap::new(), asked: 0 };
         Clock {
             plan,
             rules,
-            inputs: std::iter::repeat_with(input).take(inputs).collect(),
+            inputs: std::iter::repeat_with(Input::default).take(inputs).collect(),
             turn: 0,
             watermark: 0,
             first_watermark: 0,
             epoch: 0,
             cutting: false,
+            cut: None,
             complete: None,
             wall: None,
             unfinished: VecDeque::new(),
             weight: (0, 0),
             stopping: false,
             done: false,
+            found: BTreeMap::new(),
+            bound_at: None,
+            asked: VecDeque::new(),
+            cuts: VecDeque::new(),
+            broken: None,
         }
     }
 
@@ -275,9 +217,9 @@ impl Clock {
         }
     }
 
-    /// The parts of a checkpoint, once all workers have made theirs durable.
-    pub fn complete(&mut self) -> Option<Vec<Kept>> {
-        self.complete.take()
+    /// The parts of a checkpoint, once all workers have made theirs durable, and the binding behind which it was cut.
+    pub fn complete(&mut self) -> Option<(Binding, Vec<Kept>)> {
+        self.cut.take_if(|_| self.complete.is_some()).zip(self.complete.take())
     }
 
     /// Takes a report.
@@ -288,7 +230,9 @@ impl Clock {
                 input.idle = false;
                 input.read.insert(block.start, block);
             }
+            Report::Found(found) => self.found(found),
             Report::Idle { input } => self.inputs[input as usize].idle = true,
+            Report::Awake { input } => self.inputs[input as usize].idle = false,
             Report::Stop => self.stopping = true,
             Report::Kept(kept) => {
                 self.complete = self.rules.checkpoints.as_mut().and_then(|all| all.kept(kept)).or(self.complete.take())
@@ -301,9 +245,14 @@ impl Clock {
         self.done
     }
 
+    /// Why the clock cannot go on: a recorded binding that cannot be read.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
     /// The next order, if one can be given now.
     pub fn next(&mut self, now: Reached) -> Option<Order> {
-        if self.done {
+        if self.done || self.broken.is_some() {
             return None;
         }
         self.wall = now.wall;
@@ -314,19 +263,20 @@ impl Clock {
         if self.cutting && !self.unfinished.is_empty() {
             return None;
         }
+        self.stopping |= self.caught_up();
         if self.stopping {
             if self.rules.checkpoints.as_ref().is_some_and(Checkpoints::writing) {
                 return None;
             }
             return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
         }
-        if self.unfinished.len() >= self.rules.limit {
+        if self.unfinished.len() >= self.limit() {
             return None;
         }
         match self.rules.policy {
             Policy::Files => self.files(),
-            Policy::Live { advance_when_idle } => self.live(now.wall.zip(advance_when_idle)),
-            Policy::Recorded(_) => self.recorded(),
+            Policy::Live(live) => self.live(live, now.wall),
+            Policy::Recorded { then, .. } => self.recorded(then),
         }
     }
 
@@ -344,58 +294,6 @@ impl Clock {
             }
             Err(missing) => self.ask(turn, missing),
         }
-    }
-
-    /// Whatever was reported, of the inputs that do not sit out; or the passing of time when all are idle.
-    fn live(&mut self, idle_wall: Option<(i64, i64)>) -> Option<Order> {
-        let mut blocks = vec![];
-        let playing: Vec<usize> = (0..self.inputs.len()).filter(self.plays()).collect();
-        for i in playing {
-            loop {
-                match self.take(i) {
-                    Ok(block) => blocks.push(block),
-                    Err(Missing::Block) => break,
-                    Err(later) => match self.ask(i, later) {
-                        Some(order) if blocks.is_empty() => return Some(order),
-                        _ => break,
-                    },
-                }
-            }
-        }
-        let mut after = self.after();
-        if let Some((wall, timeout)) = idle_wall
-            && !self.inputs.is_empty()
-            && self.inputs.iter().all(|i| i.idle && i.read.is_empty())
-        {
-            after = after.max(self.plan.watermark(wall.saturating_sub(timeout)));
-        }
-        (!blocks.is_empty() || after > self.watermark).then(|| Order::Bind(self.bind(blocks, after, false)))
-    }
-
-    /// The next recorded one, once all its blocks were read; a stop after the last.
-    fn recorded(&mut self) -> Option<Order> {
-        let Policy::Recorded(recorded) = &mut self.rules.policy else { return None };
-        let Some(binding) = recorded.front() else {
-            return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
-        };
-        for block in &binding.blocks {
-            let input = &mut self.inputs[block.input as usize];
-            if !input.read.contains_key(&block.start) {
-                if input.asked >= block.upto {
-                    return None;
-                }
-                input.asked = block.upto;
-                return Some(Order::Read { input: block.input, upto: block.upto });
-            }
-        }
-        let mut binding = recorded.pop_front()?;
-        for block in &binding.blocks {
-            let input = &mut self.inputs[block.input as usize];
-            input.read.remove(&block.start);
-            input.bound = block.upto;
-        }
-        self.keep(&mut binding);
-        Some(Order::Bind(binding))
     }
 
     /// Whether an input has not ended and is not too far ahead of the least one.
@@ -463,15 +361,16 @@ impl Clock {
         self.watermark.max(date.map_or(0, |t| self.plan.watermark(t)))
     }
 
+    /// Live inputs never end, not even when there is none.
     fn ended(&self) -> bool {
-        self.inputs.iter().all(|i| i.ended)
+        matches!(self.rules.policy, Policy::Files) && self.inputs.iter().all(|i| i.ended)
     }
 
     fn bind(&mut self, blocks: Vec<Bound>, after: u32, stop: bool) -> Binding {
         let last = (!stop && self.ended()).then(|| self.largest().map_or(0, |t| self.plan.pane(t)));
         let weight = std::mem::take(&mut self.weight);
         let (epoch, before) = (self.epoch, self.watermark);
-        let mut binding = Binding { epoch, before, after, blocks, last, stop, weight, checkpoint: false };
+        let mut binding = Binding { epoch, before, after, added: vec![], blocks, last, stop, checkpoint: false, weight };
         self.keep(&mut binding);
         binding
     }
@@ -481,6 +380,9 @@ impl Clock {
         let (moves, checkpoints) = (binding.after > binding.before && !binding.closes(), &mut self.rules.checkpoints);
         self.cutting = moves && checkpoints.as_mut().is_some_and(|all| all.begin(binding.epoch, self.wall));
         binding.checkpoint = self.cutting;
+        if self.cutting {
+            self.cut = Some(binding.clone());
+        }
         if self.first_watermark == 0 {
             self.first_watermark = binding.after;
         }

@@ -17,19 +17,24 @@ pub struct Chunk {
 pub struct Raw(Vec<VecDeque<Chunk>>);
 
 impl Raw {
-    /// Empty queues for so many inputs.
+    /// Empty queues for so many inputs; live ones come on top.
     pub fn new(inputs: usize) -> Raw {
         Raw(std::iter::repeat_with(VecDeque::new).take(inputs).collect())
     }
 
     /// A block waits.
     pub fn push(&mut self, input: u32, chunk: Chunk) {
-        self.0[input as usize].push_back(chunk);
+        let input = input as usize;
+        if self.0.len() <= input {
+            self.0.resize_with(input + 1, VecDeque::new);
+        }
+        self.0[input].push_back(chunk);
     }
 
-    /// Takes the block that starts at `start`, if this worker has it.
-    pub fn take(&mut self, input: u32, start: u64) -> Option<Chunk> {
-        let queue = &mut self.0[input as usize];
-        if queue.front()?.start == start { queue.pop_front() } else { None }
+    /// Takes the next of the blocks in `start..upto`, if this worker has it.
+    pub fn take(&mut self, input: u32, start: u64, upto: u64) -> Option<Chunk> {
+        let queue = self.0.get_mut(input as usize)?;
+        let first = queue.front()?.start;
+        if (start..upto).contains(&first) || first == start { queue.pop_front() } else { None }
     }
 }

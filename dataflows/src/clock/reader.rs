@@ -1,11 +1,13 @@
 //! Which block a worker reads next, and what it tells the clock about a decoded one.
 
+use super::binding::{Block, Order};
 use super::context::{Context, Failure};
 use super::feed::{Blocks, Decode, Format, RawBlock};
 use super::jump::Dates;
-use super::policy::{Block, Order};
+use super::live::Batch;
 use super::raw::{Chunk, Raw};
 use super::{Settings, blocks};
+use crate::sale::Decoded;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,6 +37,19 @@ impl Decoding {
         names.block += 1;
         let stamp = names.block;
         let decoded = self.decoder.borrow_mut().block(place.input, format, raw, &mut names);
+        self.laid(place, stamp, decoded, queue)
+    }
+
+    /// The same for messages of a live input.
+    pub fn messages(&self, place: Place, batch: Batch, queue: &mut Raw) -> Block {
+        let mut names = self.context.names.borrow_mut();
+        names.block += 1;
+        let stamp = names.block;
+        let decoded = self.decoder.borrow_mut().messages(batch, &mut names);
+        self.laid(place, stamp, decoded, queue)
+    }
+
+    fn laid(&self, place: Place, stamp: u64, decoded: Decoded, queue: &mut Raw) -> Block {
         self.context.waiting.add(stamp);
         let dates = Dates::of(decoded.sales.iter().map(|s| s.at), self.max_jump);
         let Place { input, start, next, bytes, ended } = place;
@@ -70,6 +85,7 @@ impl ReadAhead {
         match order {
             Order::Bind(binding) => binding.blocks.iter().for_each(|block| self.bound(block.input, block.upto)),
             Order::Read { input, upto } => self.inputs[*input as usize].1 = *upto,
+            Order::Live => (),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The dataflows of one worker, installed and stepped.
 
 use super::context::{Context, Counts};
-use super::feed::{Decode, Input};
+use super::control::Reading;
+use super::feed::{Decode, Inputs};
 use super::reader::Decoding;
 use super::tally::Tally;
 use super::{Settings, Shared, State, Wake, bound, control, intake, least_system_tick, raw::Raw, tally};
@@ -43,13 +44,14 @@ pub fn install<B>(
     worker: &mut Worker,
     context: &Context,
     settings: &Settings,
-    inputs: Vec<Input>,
+    inputs: Inputs,
     decoder: Box<dyn Decode>,
     build: B,
 ) -> Running
 where
     B: for<'s> FnOnce(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi>,
 {
+    let (reading, inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
     let shared: Shared = Rc::new(RefCell::new(State {
         raw: Raw::new(inputs.len()),
         for_source: VecDeque::new(),
@@ -68,8 +70,14 @@ where
         build(scope, context, released)
     });
     shared.borrow_mut().probe = Some(probe.clone());
-    worker.dataflow_named::<u64, _, _>("Control", |scope| control::build(scope, settings, &shared, decoding.clone(), &inputs));
-    worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    let control = decoding.clone();
+    worker.dataflow_named::<u64, _, _>("Control", |scope| {
+        control::build(scope, settings, &shared, control, reading, inputs.len());
+    });
+    // Live inputs have no intake: each partition is read and decoded in one place.
+    if !inputs.is_empty() {
+        worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    }
     let tally = worker.dataflow_named::<u64, _, _>("Tally", |scope| tally::build(scope, context, &shared));
     Running { shared, probe, handed: context.handed.clone(), seen: (0, 0), ended: false, tally }
 }

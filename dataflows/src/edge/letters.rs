@@ -106,7 +106,7 @@ fn write(site: &Site, block: &Released, span: Span, (disposition, errors): (Disp
     let offset = message.as_ref().map_or(decoded.base + u64::from(span.start), |message| message.offset);
     let timestamp = message.as_ref().and_then(|message| message.timestamp);
     let payload = decoded.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
-    let source = site.context.sources.get(block.input as usize).map_or("", String::as_str);
+    let source = site.context.source(block.input);
     let letter = DeadLetter { source, partition: block.input, offset, timestamp, disposition, errors, payload };
     to.batch.row_with_cuts((block.input, offset), "", |text| json::dead_letter(&letter, text));
     to.originals.extend(message.map(|message| message.original));

@@ -27,6 +27,8 @@ pub(crate) struct Valid<'r> {
 pub(crate) struct Validator {
     schema: Arc<Schema>,
     dates: Dates,
+    /// The latest date that the next record may have.
+    pub latest: i64,
 }
 
 /// Faults in the order in which they were found. No memory as long as there is none.
@@ -78,7 +80,7 @@ struct Units {
 impl Validator {
     pub fn new(schema: Arc<Schema>) -> Validator {
         let dates = Dates::new(&schema);
-        Validator { schema, dates }
+        Validator { schema, dates, latest: i64::MAX }
     }
 
     /// All rules, in the order of the contract's fields.
@@ -220,6 +222,9 @@ impl Validator {
                 if !(first..=last).contains(&at) {
                     let message = format!("{} is outside {first}..={last} ms since 1970", short(text));
                     faults.add(field, "sale_date_out_of_range", message);
+                } else if at > self.latest {
+                    let message = format!("{} is too far ahead of the broker's time", short(text));
+                    faults.add(field, "future_sale_date", message);
                 }
                 Some(at)
             }

@@ -2,9 +2,13 @@
 
 use crate::by_hand::Case;
 use crate::consume::{Random, consume};
-use dataflows::clock::{self, Blocks, Context, Decode, Feed, Format, Input, Policy, Progress, Pull, Pulled, RawBlock, Settings};
+use dataflows::clock::live::Batch;
+use dataflows::clock::{
+    self, Blocks, Context, Decode, Feed, Format, Input, Inputs, Policy, Progress, Pull, Pulled, RawBlock, Settings,
+};
 use dataflows::dictionary::Dictionaries;
 use dataflows::sale::{Decoded, Fault, Op, Reject, Sale, Span};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,21 +110,33 @@ impl Decode for Lines {
         let mut at = from;
         while at < bytes.len() && at < until {
             let end = bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |p| at + p);
-            let text = std::str::from_utf8(&bytes[at..end]).expect("ascii").trim_end_matches('x');
-            let span = Span { start: at as u32, end: end as u32 };
-            if let Some((ms, cents)) = text.split_once(',') {
-                let (at, price) = (ms.parse().expect("ms"), cents.parse().expect("cents"));
-                let (seller, product, category, customer) = (0, 0, 0, [0, 0]);
-                decoded.sales.push(Sale { at, customer, seller, product, category, price, quantity: 1, op: Op::Sale });
-                decoded.spans.push(span);
-            } else if end > at {
-                let fault = Fault { code: "bad_json", field: None, message: String::new() };
-                decoded.rejects.push(Reject { span, faults: vec![fault] });
-            }
+            line(&bytes, at..end, &mut decoded);
             at = end + 1;
         }
         decoded.bytes = bytes;
         decoded
+    }
+    fn messages(&mut self, batch: Batch, _names: &mut Dictionaries) -> Decoded {
+        let mut decoded = Decoded::default();
+        for (span, ..) in batch.messages.values(batch.bytes.len()) {
+            line(&batch.bytes, span, &mut decoded);
+        }
+        (decoded.bytes, decoded.messages) = (batch.bytes, batch.messages);
+        decoded
+    }
+}
+
+fn line(bytes: &[u8], at: Range<usize>, decoded: &mut Decoded) {
+    let text = std::str::from_utf8(&bytes[at.clone()]).expect("ascii").trim_end_matches('x');
+    let span = Span { start: at.start as u32, end: at.end as u32 };
+    if let Some((ms, cents)) = text.split_once(',') {
+        let (at, price) = (ms.parse().expect("ms"), cents.parse().expect("cents"));
+        let (seller, product, category, customer) = (0, 0, 0, [0, 0]);
+        decoded.sales.push(Sale { at, customer, seller, product, category, price, quantity: 1, op: Op::Sale });
+        decoded.spans.push(span);
+    } else if !at.is_empty() {
+        let fault = Fault { code: "bad_json", field: None, message: String::new() };
+        decoded.rejects.push(Reject { span, faults: vec![fault] });
     }
 }
 
@@ -144,6 +160,8 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         checkpoint: None,
         stop,
         progress: Arc::new(Progress::default()),
+        wall: None,
+        record: None,
     };
     let sources: Arc<[String]> = (0..files.len()).map(|i| i.to_string()).collect();
     let text = Arc::new(Mutex::new(String::new()));
@@ -165,9 +183,10 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
         };
         let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x) }).collect();
         let out = out.clone();
-        let mut running = clock::install(worker, &context, &settings, inputs, Box::new(Lines), |scope, context, released| {
-            consume(scope, context, released, out, chance)
-        });
+        let mut running =
+            clock::install(worker, &context, &settings, Inputs::Stored(inputs), Box::new(Lines), |scope, context, released| {
+                consume(scope, context, released, out, chance)
+            });
         while worker.has_dataflows() {
             worker.step_or_park(None);
             running.stepped();

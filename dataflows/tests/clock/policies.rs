@@ -3,9 +3,8 @@
 use crate::by_hand;
 use dataflows::clock::Binding;
 use dataflows::clock::jump::Dates;
-use dataflows::clock::policy::{Block, Clock, Order, Policy, Reached, Report, Rules};
+use dataflows::clock::policy::{Block, Clock, Live, Order, Policy, Reached, Recording, Report, Rules};
 use proptest::prelude::*;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 const DONE: Reached = Reached { carried: u64::MAX, system: u32::MAX, handed: u64::MAX, wall: None };
@@ -16,7 +15,13 @@ fn clock(policy: Policy, inputs: usize, limit: usize) -> Clock {
 }
 
 fn live(advance_when_idle: Option<i64>) -> Policy {
-    Policy::Live { advance_when_idle }
+    Policy::Live(Live { advance_when_idle, ..Live::default() })
+}
+
+/// A recording of these, and what comes then.
+fn again(bindings: &[Binding], then: Option<Live>) -> Policy {
+    let bindings = bindings.to_vec();
+    Policy::Recorded { bindings: Recording::new(bindings.into_iter().map(Ok)), then }
 }
 
 /// Ten records, `start..start + 10`, the largest at `date`.
@@ -128,6 +133,7 @@ fn drain(clock: &mut Clock, bindings: &mut Vec<Binding>, asked: &mut Vec<(u32, u
         match order {
             Order::Bind(binding) => bindings.push(binding),
             Order::Read { input, upto } => asked.push((input, upto)),
+            Order::Live => (),
         }
     }
 }
@@ -159,7 +165,7 @@ proptest! {
         for i in (1..reports.len()).rev() {
             reports.swap(i, random.below(i as u64 + 1) as usize);
         }
-        let (mut again, mut got) = (clock(Policy::Recorded(VecDeque::from(recorded.clone())), 3, 9), vec![]);
+        let (mut again, mut got) = (clock(again(&recorded, None), 3, 9), vec![]);
         for report in reports {
             if let Report::Read(_) = report {
                 drain(&mut again, &mut got, &mut asked);

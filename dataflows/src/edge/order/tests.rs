@@ -10,7 +10,7 @@ fn plan() -> Arc<Plan> {
 }
 
 fn binding(epoch: u64, before: u32, after: u32) -> Binding {
-    Binding { epoch, before, after, blocks: vec![], last: None, stop: false, checkpoint: false, weight: (0, 0) }
+    Binding { epoch, before, after, blocks: vec![], last: None, stop: false, checkpoint: false, added: vec![], weight: (0, 0) }
 }
 
 fn letter(epoch: u64, s: u32, places: &[(u32, u64)]) -> Word {

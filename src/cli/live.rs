@@ -1,0 +1,179 @@
+//! `run`.
+
+use super::compute::{Cluster, Compute};
+use super::run::{self, Summary};
+use super::shown::Shown;
+use super::{Failure, Session, SettingsArgs, World, flag};
+use crate::console::view::{Pulse, View};
+use crate::engine::{self, Sink};
+use crate::settings::Settings;
+use crate::settings::layer::Flag;
+use crate::settings::value::Instant as At;
+use crate::sink::files::Files;
+use crate::sink::tally::Tally;
+use crate::source::bindings::{self, Log};
+use crate::source::kafka::{From, Topic};
+use crate::source::live::Live;
+use clap::Args;
+use dataflows::clock::Policy;
+use dataflows::clock::policy::{self, Recording};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Two epochs are at least so many milliseconds apart: small enough not to be noticed, large enough to hold some sales.
+const PACE: i64 = 5;
+
+/// Read sales from Kafka as they come, until stopped
+///
+/// What was read is recorded in the state directory; started again with it, the run goes on where it was. Ctrl-C and SIGTERM
+/// end it in order: open windows stay open.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  vitrine run --state state --out results\n  \
+                        vitrine run --brokers kafka:9092 --topic sales --state state --from latest\n  \
+                        vitrine run --state state --from earliest --until-caught-up --json")]
+pub struct Run {
+    #[command(flatten)]
+    topic: TopicArgs,
+    /// Folder for what a restart needs
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Where to begin when there is nothing to go on with: earliest, latest, or a time such as 2026-01-31T10:00:00Z
+    #[arg(long, value_name = "WHERE", default_value = "earliest", value_parser = from)]
+    from: From,
+    /// End when all is read that stood in the topic at the start
+    #[arg(long)]
+    until_caught_up: bool,
+    /// Folder for the tables as files
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite the results of an earlier run
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// Print all rows as JSON lines, each with the name of its table, and the summary last
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    compute: Compute,
+}
+
+/// Where the sales are.
+#[derive(Debug, Args)]
+pub struct TopicArgs {
+    /// One or more brokers, HOST:PORT with commas between [default: localhost:9092]
+    #[arg(long, value_name = "HOST:PORT")]
+    brokers: Option<String>,
+    /// The topic of the sales [default: sales]
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+}
+
+impl TopicArgs {
+    /// As settings.
+    pub fn flags(&self) -> impl Iterator<Item = Flag> {
+        let brokers = self.brokers.iter().map(|brokers| flag("--brokers", "kafka.brokers", brokers));
+        brokers.chain(self.topic.iter().map(|topic| flag("--topic", "kafka.topic", topic)))
+    }
+}
+
+fn from(text: &str) -> Result<From, String> {
+    match text {
+        "earliest" => Ok(From::Earliest),
+        "latest" => Ok(From::Latest),
+        time => match At::try_from(toml::Value::String(time.to_owned())) {
+            Ok(At(ms)) => Ok(From::Time(ms)),
+            Err(_) => Err("write earliest, latest, or a time such as 2026-01-31T10:00:00Z".into()),
+        },
+    }
+}
+
+/// The topic of these settings.
+///
+/// # Errors
+/// Settings that no client can be made of.
+pub fn topic(settings: &Settings) -> Result<Topic, Failure> {
+    Ok(Topic::new(&settings.kafka, Duration::from_millis(settings.clock.idle_timeout.unsigned_abs()))?)
+}
+
+/// A job that reads a topic.
+pub fn job(settings: &Settings, cluster: &Cluster, topic: Topic, policy: Policy, log: Option<Arc<Log>>) -> engine::Job {
+    let source = Arc::new(topic);
+    let record = log.map(|log| log as Arc<dyn dataflows::clock::Record>);
+    let live = Live { source, policy, record, max_future: settings.clock.max_future };
+    engine::Job { live: Some(live), ..run::job(settings, cluster, vec![], settings.epoch_bytes) }
+}
+
+impl Run {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
+    pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        let settings = self.settings.load_with(world, self.topic.flags())?;
+        let cluster = self.compute.resolve()?;
+        let mut topic = topic(&settings)?;
+        let live = policy::Live {
+            advance_when_idle: settings.clock.advance_when_idle.then_some(settings.clock.idle_timeout),
+            pace: PACE,
+            until_caught_up: self.until_caught_up,
+        };
+        if !cluster.speaks() {
+            run::run(job(&settings, &cluster, topic, Policy::Live(live), None), &settings, world, None)?;
+            return Ok(());
+        }
+
+        let log = Arc::new(Log::open(&self.state)?);
+        topic.look(self.from)?;
+        let again = !log.is_empty()?;
+        let policy = if again {
+            tracing::info!(state = %self.state.display(), "goes on from the recorded bindings; --from is not asked");
+            Policy::Recorded { bindings: bindings::recording(&self.state)?, then: Some(live) }
+        } else {
+            Policy::Live(live)
+        };
+        let job = job(&settings, &cluster, topic, policy, Some(log.clone()));
+        // What was said before is said again from the start.
+        let files = self.out.as_ref().map(|out| Files::create(out, &run::tables(&settings), self.force || again));
+        let files = files.transpose()?;
+
+        let progress = job.progress.clone();
+        let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);
+        let pulse = move || Pulse {
+            records: progress.records.load(Ordering::Relaxed),
+            watermark: known(&progress.watermark),
+            now: Some(engine::now()),
+        };
+        let (tally, began) = (Tally::default(), Instant::now());
+        let shown = Shown::new(self.json, session, world);
+        let view = View::new(&format!("Vitrine {}", settings.kafka.topic), &settings.plan, None);
+        let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
+        let written = files.clone().map(|files| Box::new(files) as Sink);
+        let report = run::run(job, &settings, world, Some(tally.before(written.into_iter().chain(sink).collect())));
+        watched.finish();
+        let unfinished = |why: Failure| match &self.out {
+            Some(dir) => Failure::Unfinished { why: Box::new(why), dir: dir.clone() },
+            None => why,
+        };
+        let (report, totals) = (report.map_err(unfinished)?, tally.totals());
+        log.sync()?;
+        run::accounted(&report).map_err(unfinished)?;
+        let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals);
+        if let Some(files) = files {
+            files.finish(&summary.text()).map_err(|e| unfinished(e.into()))?;
+        }
+        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()));
+        run::conclude(&report, &text)
+    }
+}
+
+/// The policy of a replay: on the process that decides, the recorded bindings.
+///
+/// # Errors
+/// When there are none.
+pub fn replayed(state: &std::path::Path, cluster: &Cluster) -> Result<Policy, Failure> {
+    let bindings = if cluster.speaks() { bindings::recording(state)? } else { Recording::new(std::iter::empty()) };
+    Ok(Policy::Recorded { bindings, then: None })
+}

@@ -1,0 +1,148 @@
+//! The topic as a whole: where reading begins, and a reader for each worker.
+
+use super::reader::Reader;
+use super::watch::Watching;
+use crate::error::Error;
+use crate::kafka::admin::away;
+use crate::kafka::client::{self, Logged, PATIENCE};
+use crate::settings::kafka::Kafka;
+use crate::source::live::Source;
+use dataflows::clock::binding::Found;
+use dataflows::clock::live::Partitions;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How often to look for new partitions.
+const DISCOVER: Duration = Duration::from_secs(60);
+
+/// A partition that does not move for so long although there is more is started again.
+const STUCK: Duration = Duration::from_secs(15);
+
+/// Where a run begins that has nothing to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At the first sale that the brokers have.
+    Earliest,
+    /// With the first sale that comes from now on.
+    Latest,
+    /// With the first sale that the brokers took at this time or later; milliseconds since the Unix epoch.
+    Time(i64),
+}
+
+/// A topic of sales.
+pub struct Topic {
+    config: ClientConfig,
+    name: String,
+    /// What the first worker of the first process looks out for.
+    watching: Watching,
+}
+
+impl Topic {
+    /// The topic of these settings. `idle`: how long a partition stands at its end before it counts as idle.
+    ///
+    /// # Errors
+    /// Settings that no client can be made of.
+    pub fn new(kafka: &Kafka, idle: Duration) -> Result<Topic, Error> {
+        let mut config = client::consumer(kafka)?;
+        // Without a group: partitions are not given to us, we take them.
+        config.remove("group.id");
+        let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
+        Ok(Topic { config, name: kafka.topic.clone(), watching })
+    }
+
+    /// Other times than the usual ones.
+    pub fn with_pace(mut self, discover: Duration, stuck: Duration) -> Topic {
+        self.watching.stuck = stuck;
+        self.watching.discover = self.watching.discover.map(|_| discover);
+        self
+    }
+
+    /// Looks where the partitions begin and end now, so that reading begins there and new partitions are noticed; on the
+    /// process whose first worker decides.
+    ///
+    /// # Errors
+    /// When no broker answers, or the topic does not exist.
+    pub fn look(&mut self, from: From) -> Result<(), Error> {
+        let client = self.client()?;
+        let count = partitions(&client, &self.name, PATIENCE).map_err(|e| self.away(&e))?;
+        if count == 0 {
+            return Err(Error::Unavailable(format!(
+                "there is no topic {} at {}; make it, or name another with --topic",
+                self.name,
+                self.brokers()
+            )));
+        }
+        let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
+        let ends = numbers.clone().map(|p| client.fetch_watermarks(&self.name, p, PATIENCE));
+        let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
+        let starts: Vec<i64> = match from {
+            From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
+            From::Latest => ends.iter().map(|(_, end)| *end).collect(),
+            From::Time(at) => {
+                let mut times = TopicPartitionList::new();
+                for p in numbers {
+                    times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
+                }
+                let found = client.offsets_for_times(times, PATIENCE).map_err(|e| self.away(&e))?;
+                let elements = found.elements();
+                let start = |(p, (_, end)): (usize, &(i64, i64))| {
+                    let element = elements.iter().find(|element| element.partition() == p as i32);
+                    match element.map(|element| element.offset()) {
+                        Some(Offset::Offset(offset)) => offset,
+                        _ => *end, // nothing came since
+                    }
+                };
+                ends.iter().enumerate().map(start).collect()
+            }
+        };
+        let offset = |offset: i64| u64::try_from(offset).unwrap_or(0);
+        let known = starts.iter().zip(&ends).zip(0..);
+        let known = known.map(|((start, (_, end)), input)| Found { input, start: offset(*start), until: Some(offset(*end)) });
+        self.watching.known = known.collect();
+        self.watching.discover = Some(DISCOVER);
+        Ok(())
+    }
+
+    fn client(&self) -> Result<BaseConsumer<Logged>, Error> {
+        self.config.create_with_context(Logged).map_err(|e| client::cannot(&e))
+    }
+
+    fn brokers(&self) -> &str {
+        self.config.get("bootstrap.servers").unwrap_or_default()
+    }
+
+    fn away(&self, error: &KafkaError) -> Error {
+        away(self.brokers(), error)
+    }
+}
+
+impl Source for Topic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn reader(&self, worker: usize) -> Result<Box<dyn Partitions>, Error> {
+        let first = worker == 0;
+        let mut watching = self.watching.clone();
+        if !first {
+            (watching.discover, watching.known) = (None, vec![]);
+        }
+        let reader = Reader::new(self.client()?, &self.name, watching);
+        let reader = reader.ok_or_else(|| Error::Settings(format!("Kafka takes no topic called {}", self.name)))?;
+        Ok(Box::new(reader))
+    }
+}
+
+/// How many partitions a topic has; 0 when it does not exist.
+pub(super) fn partitions(client: &BaseConsumer<Logged>, topic: &str, patience: Duration) -> Result<usize, KafkaError> {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    let metadata = client.fetch_metadata(Some(topic), patience)?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(0) };
+    match found.error().map(Code::from) {
+        None => Ok(found.partitions().len()),
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => Ok(0),
+        Some(code) => Err(KafkaError::MetadataFetch(code)),
+    }
+}
