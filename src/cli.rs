@@ -12,6 +12,8 @@ pub mod demo;
 pub mod replay;
 pub mod generate;
 #[cfg(feature = "kafka")]
+pub mod produce;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod config;
 pub mod completions;
@@ -137,6 +139,8 @@ enum Command {
     #[cfg(feature = "kafka")]
     Run(live::Run),
     Generate(generate::Generate),
+    #[cfg(feature = "kafka")]
+    Produce(produce::Produce),
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
@@ -168,6 +172,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         #[cfg(feature = "kafka")]
         Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        #[cfg(feature = "kafka")]
+        Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
         Command::Config(args) => args.run(world),

@@ -6,4 +6,5 @@
 pub mod client;
 pub mod admin;
 pub mod topics;
+pub mod produce;
 pub mod local;

@@ -5,6 +5,8 @@
 //!    to end. What has no copy elsewhere (standard input, pipes, generated sales) belongs to worker 0 of process 0.
 //! 2. An input that cannot be read to its end is an error. It never looks as if it had ended: what would come after the
 //!    watermark moved to the end would be wrong.
+//! 3. A live source has no end, and is not a list of inputs: its partitions are found as the run goes on ([`live`], `kafka`),
+//!    and what was read of them when is recorded ([`bindings`]).
 
 mod file;
 mod pipe;
@@ -13,6 +15,8 @@ pub mod live;
 pub mod bindings;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "kafka")]
+pub mod records;
 
 pub use generated::Line;
 

@@ -77,11 +77,6 @@ impl TopicArgs {
         let brokers = self.brokers.iter().map(|brokers| flag("--brokers", "kafka.brokers", brokers));
         brokers.chain(self.topic.iter().map(|topic| flag("--topic", "kafka.topic", topic)))
     }
-
-    /// Whether one was given.
-    pub fn given(&self) -> bool {
-        self.brokers.is_some() || self.topic.is_some()
-    }
 }
 
 fn from(text: &str) -> Result<From, String> {

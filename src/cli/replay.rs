@@ -1,9 +1,11 @@
 //! `replay INPUT... --out DIR`.
 
-use super::compute::Compute;
+use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::{Failure, Session, SettingsArgs, World, print};
 use crate::console::progress::{Done, Progress};
+use crate::engine::Job;
+use crate::settings::Settings;
 use crate::sink::files::Files;
 use crate::sink::tally::Tally;
 use crate::source::Input;
@@ -20,11 +22,23 @@ use std::time::Instant;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  vitrine replay sales.ndjson --out results\n  \
                         vitrine replay jan.csv.gz feb.csv.gz -c shop.toml --window 15m/1m --out results -w 2\n  \
-                        zcat sales.ndjson.gz | vitrine replay - --out results")]
+                        zcat sales.ndjson.gz | vitrine replay - --out results\n  \
+                        vitrine replay --kafka --brokers localhost:9092 --bindings state --out again")]
 pub struct Replay {
     /// Files of sales (.ndjson, .jsonl, .csv, each also .gz or .zst), or - for standard input
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required_unless_present = "kafka", value_name = "INPUT")]
     inputs: Vec<String>,
+    /// Repeat a live run from its topic and its recorded bindings, to the byte
+    #[cfg(feature = "kafka")]
+    #[arg(long, requires = "bindings", conflicts_with_all = ["inputs", "format"])]
+    kafka: bool,
+    /// The state directory of that run
+    #[cfg(feature = "kafka")]
+    #[arg(long, value_name = "STATE_DIR", requires = "kafka")]
+    bindings: Option<PathBuf>,
+    #[cfg(feature = "kafka")]
+    #[command(flatten)]
+    topic: super::live::TopicArgs,
     /// Folder for the results
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -57,19 +71,13 @@ impl Replay {
     /// # Errors
     /// Bad settings, unreadable inputs, an output that cannot be written, or a process that has gone.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        #[cfg(feature = "kafka")]
+        let settings = self.settings.load_with(world, self.topic.flags())?;
+        #[cfg(not(feature = "kafka"))]
         let settings = self.settings.load(world)?;
         let cluster = self.compute.resolve()?;
-        if self.inputs.iter().filter(|name| *name == "-").count() > 1 {
-            return Err(Failure::Usage("standard input (-) can be read only once".into()));
-        }
-        let format = self.format.map(|format| match format {
-            Format::Ndjson => clock::Format::Json,
-            Format::Csv => clock::Format::Csv,
-        });
-        let inputs = self.inputs.iter().map(|name| Input::open(name, format));
-        let inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
-        let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
-        let job = run::job(&settings, &cluster, inputs, settings.epoch_bytes);
+        let (job, total) = self.job(&settings, &cluster)?;
+        let stored = job.live.is_none();
         if !cluster.speaks() {
             run::run(job, &settings, world, None)?;
             return Ok(());
@@ -82,11 +90,14 @@ impl Replay {
         let done =
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
+        let stop = job.stop.clone();
         let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
         let report = run::run(job, &settings, world, Some(sink)).map_err(unfinished);
         drop(bar);
         let report = report?;
-        if report.ending.is_none() {
+        // Recorded bindings end with no word about the end of the sales.
+        let cut = if stored { report.ending.is_none() } else { stop.requested() };
+        if cut {
             return Err(unfinished(Failure::Stopped));
         }
         // Results in which records are missing must not look whole.
@@ -102,6 +113,26 @@ impl Replay {
             run::table(&settings, &report, &totals, began.elapsed()) + &self.where_to_look()
         };
         print(&text)
+    }
+
+    /// What is to be repeated, and how many bytes that is.
+    fn job(&self, settings: &Settings, cluster: &Cluster) -> Result<(Job, Option<u64>), Failure> {
+        #[cfg(feature = "kafka")]
+        if let Some(state) = &self.bindings {
+            let policy = super::live::replayed(state, cluster)?;
+            return Ok((super::live::job(settings, cluster, super::live::topic(settings)?, policy, None), None));
+        }
+        if self.inputs.iter().filter(|name| *name == "-").count() > 1 {
+            return Err(Failure::Usage("standard input (-) can be read only once".into()));
+        }
+        let format = self.format.map(|format| match format {
+            Format::Ndjson => clock::Format::Json,
+            Format::Csv => clock::Format::Csv,
+        });
+        let inputs = self.inputs.iter().map(|name| Input::open(name, format));
+        let inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
+        let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
+        Ok((run::job(settings, cluster, inputs, settings.epoch_bytes), total))
     }
 
     fn where_to_look(&self) -> String {

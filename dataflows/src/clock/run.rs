@@ -74,7 +74,10 @@ where
     worker.dataflow_named::<u64, _, _>("Control", |scope| {
         control::build(scope, settings, &shared, control, reading, inputs.len());
     });
-    worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    // Live inputs have no intake: each partition is read and decoded in one place.
+    if !inputs.is_empty() {
+        worker.dataflow_named::<u64, _, _>("Intake", |scope| intake::build(scope, settings, &shared, decoding, inputs));
+    }
     let tally = worker.dataflow_named::<u64, _, _>("Tally", |scope| tally::build(scope, context, &shared));
     Running { shared, probe, handed: context.handed.clone(), seen: (0, 0), ended: false, tally }
 }

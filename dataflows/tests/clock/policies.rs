@@ -20,7 +20,8 @@ fn live(advance_when_idle: Option<i64>) -> Policy {
 
 /// A recording of these, and what comes then.
 fn again(bindings: &[Binding], then: Option<Live>) -> Policy {
-    Policy::Recorded { bindings: Recording::new(bindings.to_vec().into_iter().map(Ok)), then }
+    let bindings = bindings.to_vec();
+    Policy::Recorded { bindings: Recording::new(bindings.into_iter().map(Ok)), then }
 }
 
 /// Ten records, `start..start + 10`, the largest at `date`.
