@@ -11,6 +11,7 @@
 //! | [`fault`] | deaths that tests inject |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
+//! | [`checkpoint`] | journal and checkpoints in a state directory |
 //! | [`sink`] | rows to files, to standard output, to Kafka |
 //! | [`console`] | the live view, the progress bar, the closing table |
 //! | [`telemetry`] | the log on stderr |
@@ -24,6 +25,7 @@ pub mod fault;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod engine;
+pub mod checkpoint;
 pub mod sink;
 pub mod console;
 pub mod telemetry;

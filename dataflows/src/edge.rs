@@ -2,6 +2,7 @@
 //! each tick that it closed, in the order of the contract, then the word that this was all. So the sink always stands between two
 //! epochs or within one, and what it has taken up to an end is a function of the bindings and the records.
 
+pub mod balance;
 pub mod certificate;
 pub mod letters;
 pub mod order;

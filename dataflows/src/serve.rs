@@ -131,6 +131,7 @@ impl<R: Served> Rows<R> {
         let as_of = self.plan.millis(*end);
         let (known, first) = (steps.len(), batch.rows.len());
         self.ranks.clear();
+        batch.rows.reserve(updates.len());
         for of_key in updates.chunk_by(|a, b| a.0 == b.0) {
             let id = of_key[0].0;
             let zero = R::default();
@@ -182,8 +183,9 @@ pub fn serve<'s, R: Served>(
         let mut rows = Rows { plan, names, reach, updates, ends, sum: vec![], ranks: vec![], bytes: 0 };
         move |(input, frontier), output| {
             input.for_each(|_, data| {
-                for ((id, r), t, d) in data.drain(..) {
-                    rows.updates.entry(t.s).or_default().push((id, t.e, r, d));
+                for same in data.chunk_by(|a, b| a.1.s == b.1.s) {
+                    let updates = rows.updates.entry(same[0].1.s).or_default();
+                    updates.extend(same.iter().map(|((id, r), t, d)| (*id, t.e, *r, *d)));
                 }
             });
             let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {

@@ -16,7 +16,7 @@
 
 pub mod merge;
 
-use crate::clock::policy;
+use crate::clock::{Binding, policy};
 use crate::edge::collect;
 use crate::pane::delta::{AmountDelta, Delta, Lump};
 use crate::pane::fold;
@@ -93,6 +93,13 @@ pub struct Kept {
     pub said: String,
 }
 
+impl Cut {
+    /// Behind a binding that asks for a checkpoint.
+    pub fn behind(binding: &Binding) -> Cut {
+        Cut { epoch: binding.epoch, tick: binding.after + 1 }
+    }
+}
+
 /// Makes journal and checkpoints of one worker durable, without keeping the worker waiting. The shell implements it.
 pub trait Keeper: Send {
     /// Takes an entry of the journal. Entries come in the order of their ticks.
@@ -105,6 +112,8 @@ pub trait Keeper: Send {
     /// # Errors
     /// As [`Keeper::append`].
     fn seal(&mut self, tick: u32) -> Result<(), String>;
+    /// The last epoch of a checkpoint has been released: until [`Keeper::keep`] the worker takes in nothing new.
+    fn begin(&mut self, cut: Cut);
     /// Takes the part of this worker. [`Keeper::kept`] says when it is durable, with the journal before the cut.
     ///
     /// # Errors
@@ -117,11 +126,11 @@ pub trait Keeper: Send {
     fn kept(&mut self) -> Result<Option<Kept>, String>;
     /// How to wake the worker when [`Keeper::kept`] has something to say.
     fn wake_by(&mut self, wake: SyncActivator);
-    /// The parts of all workers are durable: the checkpoint is complete. Called on worker 0 only.
+    /// The parts of all workers are durable: the checkpoint behind this binding is complete. Called on worker 0 only.
     ///
     /// # Errors
     /// As [`Keeper::append`].
-    fn complete(&mut self, parts: Vec<Kept>) -> Result<(), String>;
+    fn complete(&mut self, binding: &Binding, parts: Vec<Kept>) -> Result<(), String>;
 }
 
 /// The journal of one worker of an earlier run, read tick by tick.
@@ -209,6 +218,9 @@ impl Snapshots {
         let mut deposits = self.deposits.borrow_mut();
         let (clock, ids) = (deposits.clock.take(), (!deduplicates).then(Vec::new));
         *deposits = Deposits { cut: Some(cut), clock, read: Some(read), ids, ..Deposits::default() };
+        if let Some(keeper) = self.keeper.borrow_mut().as_mut() {
+            keeper.begin(cut);
+        }
     }
 
     /// The tick at which a checkpoint is being cut, if a stage whose open tick is `open` has come to it.

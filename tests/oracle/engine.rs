@@ -202,6 +202,9 @@ pub fn run_from(
             running.stepped();
         }
         assert_eq!(context.failure(), None);
+        // The live balance finds a lost record too, and nothing else.
+        let lost = u64::from(setup.faults.lose.is_some() && worker.index() == 0);
+        assert_eq!(context.counters.missing.get(), lost as i64);
         context.counters.counts()
     })?;
     let counts = guards.join().into_iter().collect::<Result<Vec<_>, _>>()?;

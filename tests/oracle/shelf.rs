@@ -1,5 +1,6 @@
 //! Journals and checkpoints in memory, for runs that go on from where another one was cut.
 
+use dataflows::clock::Binding;
 use dataflows::snapshot::merge::Merge;
 use dataflows::snapshot::{Cut, Entry, Keeper, Kept, Part, Resume};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -124,10 +125,12 @@ impl Keeper for Hand {
         self.wake = Some(wake);
     }
 
-    fn complete(&mut self, parts: Vec<Kept>) -> Result<(), String> {
+    fn begin(&mut self, _cut: Cut) {}
+
+    fn complete(&mut self, binding: &Binding, parts: Vec<Kept>) -> Result<(), String> {
         assert_eq!(parts.iter().map(|p| p.worker).collect::<Vec<_>>(), (0..self.peers as u64).collect::<Vec<_>>());
         let kind = &mut *self.shelf.lock();
-        let checkpoint = kind.checkpoints.iter_mut().find(|c| c.cut.epoch == parts[0].epoch).ok_or("nothing was kept")?;
+        let checkpoint = kind.checkpoints.iter_mut().find(|c| c.cut == Cut::behind(binding)).ok_or("nothing was kept")?;
         checkpoint.complete = true;
         Ok(())
     }

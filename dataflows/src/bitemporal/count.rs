@@ -101,6 +101,9 @@ impl<R: Abelian + Monoid + Clone + Ord> Walk<R> {
 
     /// `fresh` is consolidated, hence sorted by (s, e).
     fn run(&mut self, fresh: &[(Bi, R)], mut emit: impl FnMut(R, Bi, isize)) {
+        if let ([(time, diff)], true) = (fresh, self.history.is_empty()) {
+            return self.step(*time, diff, emit);
+        }
         consolidate(&mut self.history);
         // What lies before all that is still to come is one sum: the history stays as short as corrections reach back.
         self.least.clear();
@@ -121,6 +124,22 @@ impl<R: Abelian + Monoid + Clone + Ord> Walk<R> {
                 for (_, r) in self.history.drain(..past) {
                     self.base.plus_equals(&r);
                 }
+            }
+        }
+    }
+
+    /// One update behind all that is known: one step.
+    #[inline]
+    fn step(&mut self, time: Bi, diff: &R, mut emit: impl FnMut(R, Bi, isize)) {
+        let mut after = self.base.clone();
+        after.plus_equals(diff);
+        let before = std::mem::replace(&mut self.base, R::zero());
+        if after != before {
+            if !after.is_zero() {
+                emit(after, time, 1);
+            }
+            if !before.is_zero() {
+                emit(before, time, -1);
             }
         }
     }

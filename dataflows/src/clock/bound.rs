@@ -66,8 +66,7 @@ pub(super) fn build<'s>(
                     open = ending.close(&context.plan) + 1;
                 }
                 if binding.checkpoint {
-                    let cut = Cut { epoch: binding.epoch, tick: open };
-                    context.snapshots.begin(cut, context.counters.read.get(), context.plan.deduplicate > 0);
+                    context.snapshots.begin(Cut::behind(&binding), context.counters.read.get(), context.plan.deduplicate > 0);
                 }
                 held.downgrade(&Bi::diagonal(open));
                 closing |= binding.closes();

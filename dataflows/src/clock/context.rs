@@ -118,6 +118,12 @@ pub struct Counters {
     pub accepted: Cell<u64>,
     /// Keys that this worker owns.
     pub keys: Cell<u64>,
+    /// Of the accepted records, those whose pane had closed.
+    pub late: Cell<u64>,
+    /// Records of closed ticks that have no disposition: 0, or something is broken. On worker 0.
+    pub missing: Cell<i64>,
+    /// By window definition: closed instances that late records found too old to be revised. On worker 0.
+    pub unrevised: RefCell<Vec<u64>>,
 }
 
 impl Counters {

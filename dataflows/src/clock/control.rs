@@ -198,8 +198,8 @@ fn clock<'s>(
                 }
             });
             let Some((policy, held)) = &mut clock else { return };
-            if let Some(parts) = policy.complete()
-                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(parts))
+            if let Some((binding, parts)) = policy.complete()
+                && let Err(problem) = context.snapshots.keeper(|keeper| keeper.complete(&binding, parts))
             {
                 context.fail(Failure::Output(problem));
             }

@@ -136,7 +136,9 @@ pub struct Clock {
     epoch: u64,
     /// A checkpoint is cut behind the last binding.
     cutting: bool,
-    /// Durable parts of a checkpoint, all of them.
+    /// The binding behind which the last checkpoint was cut.
+    cut: Option<Binding>,
+    /// Durable parts of that checkpoint, all of them.
     complete: Option<Vec<Kept>>,
     wall: Option<i64>,
     /// Bound epochs, each with the system tick that completes it.
@@ -176,6 +178,7 @@ impl Clock {
             first_watermark: 0,
             epoch: 0,
             cutting: false,
+            cut: None,
             complete: None,
             wall: None,
             unfinished: VecDeque::new(),
@@ -214,9 +217,9 @@ impl Clock {
         }
     }
 
-    /// The parts of a checkpoint, once all workers have made theirs durable.
-    pub fn complete(&mut self) -> Option<Vec<Kept>> {
-        self.complete.take()
+    /// The parts of a checkpoint, once all workers have made theirs durable, and the binding behind which it was cut.
+    pub fn complete(&mut self) -> Option<(Binding, Vec<Kept>)> {
+        self.cut.take_if(|_| self.complete.is_some()).zip(self.complete.take())
     }
 
     /// Takes a report.
@@ -377,6 +380,9 @@ impl Clock {
         let (moves, checkpoints) = (binding.after > binding.before && !binding.closes(), &mut self.rules.checkpoints);
         self.cutting = moves && checkpoints.as_mut().is_some_and(|all| all.begin(binding.epoch, self.wall));
         binding.checkpoint = self.cutting;
+        if self.cutting {
+            self.cut = Some(binding.clone());
+        }
         if self.first_watermark == 0 {
             self.first_watermark = binding.after;
         }

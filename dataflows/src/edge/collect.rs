@@ -2,6 +2,7 @@
 //! the probe has passed has been handed over; and the clock takes an epoch for finished only when it was handed over, so that
 //! nothing piles up before a sink that is slow.
 
+use super::balance::Balance;
 use super::certificate::Certificate;
 use super::letters::Word;
 use super::order::{Leaves, Order};
@@ -87,19 +88,24 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
         let (since, epoch, saved) = resumed.unwrap_or_default();
         let Saved { certificate, mut unrevised, fates } = saved.unwrap_or_default();
         count(&context, &fates);
+        context.counters.unrevised.borrow_mut().clone_from(&unrevised);
         if first {
             context.handed.set(epoch);
         }
         let mut door = Door { context: context.clone(), sink };
         let mut order = Order::new(context.plan.clone(), peers, certificate);
+        let mut balance = Balance::default();
         move |frontiers| {
             rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
             words.for_each(|_, data| data.drain(..).for_each(|word| order.hear(word)));
             notes.for_each(|_, data| {
                 for note in data.drain(..) {
                     count(&context, &note.fates);
+                    add(&context.counters.late, note.late);
+                    balance.disposed(note.s, note.fates.iter().sum());
                     unrevised.resize(note.unrevised.len(), 0);
                     unrevised.iter_mut().zip(&note.unrevised).for_each(|(sum, n)| *sum += n);
+                    context.counters.unrevised.borrow_mut().clone_from(&unrevised);
                 }
             });
             let Some(held) = &mut cap else { return };
@@ -107,6 +113,8 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
             while let Some(leaves) = order.next(open.unwrap_or(u32::MAX)) {
                 door.hand(&leaves);
                 if let Leaves::Epoch(binding) = leaves {
+                    balance.epoch(&binding);
+                    context.counters.missing.set(balance.missing());
                     context.handed.set(binding.epoch + 1);
                 }
             }

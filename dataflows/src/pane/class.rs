@@ -70,6 +70,7 @@ impl<G: Abelian + Default + IsZero> Changes<G> {
     /// All changes of end `s` have been made.
     fn settle(&mut self, s: u32) {
         let (now, sums) = (&mut self.now, &mut self.sums);
+        sums.reserve(self.touched.len());
         self.touched.drain(|id| {
             let by = std::mem::take(&mut now[id as usize]);
             if !by.is_zero() {

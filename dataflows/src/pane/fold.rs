@@ -26,6 +26,8 @@ pub struct Note {
     pub s: u32,
     /// Records by fate: rejected, too late, duplicate, accepted.
     pub fates: [u64; 4],
+    /// Of the accepted ones, those whose pane had closed.
+    pub late: u64,
     /// The least and greatest epoch that released records while the tick was open; `None` when none did.
     pub epochs: Option<(u64, u64)>,
     /// The least event time of an accepted record that was learned, `i64::MAX` without one.
@@ -36,7 +38,7 @@ pub struct Note {
 
 impl Note {
     fn new(s: u32, windows: usize) -> Note {
-        Note { s, fates: [0; 4], epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
+        Note { s, fates: [0; 4], late: 0, epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
     }
 }
 
@@ -193,7 +195,7 @@ impl Fold {
             again(to_categories, s, late, entries.iter().flat_map(|e| &e.categories), &names.categories, &mut out.categories);
             again(to_products, s, late, entries.iter().flat_map(|e| &e.products), &names.products, &mut out.products);
         }
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, 0);
         for amount in entries.iter().flat_map(|e| &e.amounts) {
             amount.plus.iter().for_each(|a| amounts[*a as usize % self.peers].plus.push(*a));
             amount.odd.iter().for_each(|a| amounts[a.1 as usize % self.peers].odd.push(*a));
@@ -230,6 +232,7 @@ impl Fold {
         let (note, gates) = self.released.entry(s).or_insert_with(|| (Note::new(s, windows), [0; 3]));
         let (first, last) = note.epochs.unwrap_or((block.epoch, block.epoch));
         note.epochs = Some((first.min(block.epoch), last.max(block.epoch)));
+        note.late += late.len() as u64;
         note.fates[fate::REJECTED] += rejects.len() as u64;
         note.fates[fate::TOO_LATE] += lost;
         note.fates[fate::DUPLICATE] += block.duplicates;
@@ -302,7 +305,7 @@ impl Fold {
     fn on_time(&mut self, sales: &[Sale], gates: [i64; 3], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, if self.biggest { sales.len() } else { 0 });
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -332,7 +335,7 @@ impl Fold {
     }
 
     fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
-        let mut amounts = self.blank_amounts(s);
+        let mut amounts = self.blank_amounts(s, 0);
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
@@ -366,8 +369,11 @@ impl Fold {
         out.lumps.extend(lumps.into_values().filter(|l| l.sums != [0; 8]));
     }
 
-    fn blank_amounts(&self, s: u32) -> Vec<AmountDelta> {
-        (0..self.peers as u32).map(|to| AmountDelta { to, s, plus: vec![], odd: vec![] }).collect()
+    /// For each owner, with room for its share of so many sales.
+    fn blank_amounts(&self, s: u32, sales: usize) -> Vec<AmountDelta> {
+        let room = sales / self.peers + sales / self.peers / 8;
+        let blank = |to| AmountDelta { to, s, plus: Vec::with_capacity(room), odd: vec![] };
+        (0..self.peers as u32).map(blank).collect()
     }
 
     /// Forgets, when many names have gathered, those that no open pane uses and no block of the last ticks; blocks from

@@ -56,18 +56,24 @@ impl Told {
     #[inline]
     fn speak<V>(&mut self, out: &mut [Delta<V>], id: u32, s: u32, names: &Dictionary) -> &mut Known {
         let i = id as usize;
+        if self.ids.get(i).is_none_or(|known| known.at != s) {
+            self.begin(out, id, s, names);
+        }
+        &mut self.ids[i]
+    }
+
+    /// Speaks of an id for the first time at tick `s`.
+    fn begin<V>(&mut self, out: &mut [Delta<V>], id: u32, s: u32, names: &Dictionary) {
+        let i = id as usize;
         if self.ids.len() <= i {
             self.ids.resize(i + 1, Known { owner: 0, at: NEVER, row: NONE });
         }
         let known = &mut self.ids[i];
-        if known.at != s {
-            if known.at == NEVER || s - known.at > self.hold / 2 {
-                known.owner = owner_of(names.key(id), self.peers);
-                out[known.owner as usize].names.push((id, names.name(id).to_string()));
-            }
-            (known.at, known.row) = (s, NONE);
+        if known.at == NEVER || s - known.at > self.hold / 2 {
+            known.owner = owner_of(names.key(id), self.peers);
+            out[known.owner as usize].names.push((id, names.name(id).to_string()));
         }
-        known
+        (known.at, known.row) = (s, NONE);
     }
 
     /// The owner's message, in which `id` is explained.

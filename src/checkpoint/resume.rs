@@ -1,0 +1,72 @@
+//! Reads a checkpoint for the workers that go on from it, which may be more or fewer than those that wrote it.
+
+use super::frame::Reader;
+use super::manifest::{self, Manifest, Segment};
+use crate::error::Error;
+use dataflows::snapshot::merge::Merge;
+use dataflows::snapshot::{Entry, Part, Resume};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// From where worker `worker` of `workers` goes on.
+///
+/// # Errors
+/// When a file is missing or damaged.
+pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> Result<Resume, Error> {
+    let folder = manifest::folder(state, from.cut.epoch);
+    let mut parts = vec![];
+    for piece in &from.parts {
+        let mut reader = Reader::open(&folder.join(&piece.file), piece.bytes).map_err(Error::Input)?;
+        let part = reader.next::<Part>().map_err(Error::Input)?;
+        parts.push(part.ok_or_else(|| Error::Input(format!("{} is empty", folder.join(&piece.file).display())))?);
+    }
+    let first = parts.first_mut().and_then(|part| part.first.take());
+    let first = first.ok_or_else(|| Error::Input(format!("the checkpoint {} has no part of worker 0", folder.display())))?;
+    let ids = parts.iter().flat_map(|part| part.ids.clone()).collect();
+    let mine = |k: usize| k % workers == worker;
+    let mut lanes: BTreeMap<&str, Vec<(usize, &Segment)>> = BTreeMap::new();
+    for (number, segment) in from.segments.iter().enumerate() {
+        lanes.entry(&segment.lane).or_default().push((number, segment));
+    }
+    let lanes = lanes.into_values().enumerate().filter(|(k, _)| mine(*k)).map(|(_, mut segments)| {
+        segments.sort_by_key(|(_, segment)| segment.number);
+        let files = segments.into_iter().map(|(n, s)| (n, manifest::journal(state).join(&s.piece.file), s.piece.bytes));
+        Lane { files: files.collect::<Vec<_>>().into_iter(), open: None }
+    });
+    Ok(Resume {
+        cut: from.cut,
+        clock: Arc::new(first.clock.clone()),
+        ids,
+        parts: parts.into_iter().enumerate().filter(|(k, _)| mine(*k)).map(|(_, part)| part).collect(),
+        journal: Some(Box::new(Merge::new(lanes))),
+        first: (worker == 0).then_some(first),
+    })
+}
+
+/// The journal of one worker of an earlier run, one file open at a time.
+struct Lane {
+    files: std::vec::IntoIter<(usize, PathBuf, u64)>,
+    open: Option<(usize, Reader)>,
+}
+
+impl Iterator for Lane {
+    type Item = Result<(usize, Entry), String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((segment, reader)) = &mut self.open {
+                match reader.next() {
+                    Ok(Some(entry)) => return Some(Ok((*segment, entry))),
+                    Ok(None) => self.open = None,
+                    Err(problem) => return Some(Err(problem)),
+                }
+            }
+            let (segment, path, bytes) = self.files.next()?;
+            match Reader::open(&path, bytes) {
+                Ok(reader) => self.open = Some((segment, reader)),
+                Err(problem) => return Some(Err(problem)),
+            }
+        }
+    }
+}
