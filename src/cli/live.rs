@@ -1,11 +1,13 @@
 //! `run`.
 
+mod start;
+
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
 use super::{Failure, Session, SettingsArgs, World, flag};
 use crate::console::view::{Pulse, View};
-use crate::engine::{self, Sink};
+use crate::engine::{self, Job, Sink, Stop};
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
@@ -17,6 +19,7 @@ use crate::source::live::Live;
 use clap::Args;
 use dataflows::clock::Policy;
 use dataflows::clock::policy::{self, Recording};
+use start::{Start, start};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,6 +30,7 @@ const PACE: i64 = 5;
 
 /// Read sales from Kafka as they come, until stopped
 ///
+/// Each table goes to its topic (vitrine.windows, vitrine.events, ...), and what is rejected to vitrine.dead_letters.
 /// What was read is recorded in the state directory; started again with it, the run goes on where it was. Ctrl-C and SIGTERM
 /// end it in order: open windows stay open.
 #[derive(Debug, Args)]
@@ -45,6 +49,9 @@ pub struct Run {
     /// End when all is read that stood in the topic at the start
     #[arg(long)]
     until_caught_up: bool,
+    /// What readers of the rows in Kafka see of a crash: exactly-once, or at-least-once with less delay [default: exactly-once]
+    #[arg(long, value_name = "WHAT")]
+    delivery: Option<String>,
     /// Folder for the tables as files
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -112,7 +119,8 @@ impl Run {
     /// # Errors
     /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
-        let settings = self.settings.load_with(world, self.topic.flags())?;
+        let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
+        let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;
         let mut topic = topic(&settings)?;
         let live = policy::Live {
@@ -125,16 +133,10 @@ impl Run {
             return Ok(());
         }
 
-        let log = Arc::new(Log::open(&self.state)?);
         topic.look(self.from)?;
-        let again = !log.is_empty()?;
-        let policy = if again {
-            tracing::info!(state = %self.state.display(), "goes on from the recorded bindings; --from is not asked");
-            Policy::Recorded { bindings: bindings::recording(&self.state)?, then: Some(live) }
-        } else {
-            Policy::Live(live)
-        };
-        let job = job(&settings, &cluster, topic, policy, Some(log.clone()));
+        let stop = Stop::default();
+        let Start { policy, log, out, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let job = Job { stop, ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
         // What was said before is said again from the start.
         let files = self.out.as_ref().map(|out| Files::create(out, &run::tables(&settings), self.force || again));
         let files = files.transpose()?;
@@ -151,8 +153,18 @@ impl Run {
         let view = View::new(&format!("Vitrine {}", settings.kafka.topic), &settings.plan, None);
         let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
         let written = files.clone().map(|files| Box::new(files) as Sink);
-        let report = run::run(job, &settings, world, Some(tally.before(written.into_iter().chain(sink).collect())));
+        let sent = out.clone().map(|out| Box::new(out) as Sink);
+        let sinks = written.into_iter().chain(sent).chain(sink).collect();
+        let report = run::run(job, &settings, world, Some(tally.before(sinks)));
         watched.finish();
+        let report = match out {
+            // What the sink says of its failure is more than what the engine heard of it.
+            Some(out) => report.map_err(|why| out.failure().map_or(why, Failure::Run)).and_then(|report| {
+                out.finish()?;
+                Ok(report)
+            }),
+            None => report,
+        };
         let unfinished = |why: Failure| match &self.out {
             Some(dir) => Failure::Unfinished { why: Box::new(why), dir: dir.clone() },
             None => why,

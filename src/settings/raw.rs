@@ -29,6 +29,8 @@ pub struct Raw {
     pub replay: Replay,
     /// `[kafka]`
     pub kafka: Kafka,
+    /// `[sinks]`
+    pub sinks: Sinks,
     /// `[generate]`
     pub generate: Generate,
     /// `[schema]`
@@ -144,6 +146,14 @@ pub struct Kafka {
     /// Absent when nothing is passed on.
     #[serde(default)]
     pub properties: BTreeMap<String, toml::Value>,
+}
+
+/// `[sinks]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Sinks {
+    pub kafka: bool,
 }
 
 /// `[generate]`
