@@ -8,5 +8,7 @@ mod oracle;
 mod golden;
 mod invariance;
 mod cli;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod readme;
 mod tidy;
