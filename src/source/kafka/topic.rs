@@ -12,10 +12,13 @@ use dataflows::clock::live::Partitions;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often to look for new partitions, unless `[kafka.properties]` says so.
 const DISCOVER: (&str, Duration) = ("topic.metadata.refresh.interval.ms", Duration::from_secs(60));
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A partition that does not move for so long although there is more is started again.
 const STUCK: Duration = Duration::from_secs(15);
@@ -68,7 +71,7 @@ impl Topic {
             )));
         }
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
-        let ends = numbers.clone().map(|p| client.fetch_watermarks(&self.name, p, PATIENCE));
+        let ends = numbers.clone().map(|p| patiently(|left| client.fetch_watermarks(&self.name, p, left)));
         let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
         let starts: Vec<i64> = match from {
             From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
@@ -78,7 +81,7 @@ impl Topic {
                 for p in numbers {
                     times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
                 }
-                let found = client.offsets_for_times(times, PATIENCE).map_err(|e| self.away(&e))?;
+                let found = patiently(|left| client.offsets_for_times(times.clone(), left)).map_err(|e| self.away(&e))?;
                 let elements = found.elements();
                 let start = |(p, (_, end)): (usize, &(i64, i64))| {
                     let element = elements.iter().find(|element| element.partition() == p as i32);
@@ -126,6 +129,20 @@ impl Source for Topic {
         let reader = Reader::new(self.client()?, &self.name, watching);
         let reader = reader.ok_or_else(|| Error::Settings(format!("Kafka takes no topic called {}", self.name)))?;
         Ok(Box::new(reader))
+    }
+}
+
+/// Asks until there is an answer, or patience is at its end: a topic that was just made has no leader for a moment.
+fn patiently<T>(ask: impl Fn(Duration) -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask(until.saturating_duration_since(Instant::now()).max(PAUSE)) {
+            Err(e) if Instant::now() < until => {
+                tracing::info!("Kafka: {e}; asking again");
+                std::thread::sleep(PAUSE);
+            }
+            answer => return answer,
+        }
     }
 }
 
