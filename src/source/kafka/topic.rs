@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::watch::Watching;
 use crate::error::Error;
-use crate::kafka::admin::away;
+use crate::kafka::admin::{away, settled};
 use crate::kafka::client::{self, Logged, PATIENCE};
 use crate::settings::kafka::Kafka;
 use crate::source::live::Source;
@@ -75,7 +75,7 @@ impl Topic {
             )));
         }
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
-        let ends = numbers.clone().map(|p| client.fetch_watermarks(&self.name, p, PATIENCE));
+        let ends = numbers.clone().map(|p| settled(|| client.fetch_watermarks(&self.name, p, PATIENCE)));
         let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
         let starts: Vec<i64> = match from {
             From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
@@ -85,7 +85,7 @@ impl Topic {
                 for p in numbers {
                     times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
                 }
-                let found = client.offsets_for_times(times, PATIENCE).map_err(|e| self.away(&e))?;
+                let found = settled(|| client.offsets_for_times(times.clone(), PATIENCE)).map_err(|e| self.away(&e))?;
                 let elements = found.elements();
                 let start = |(p, (_, end)): (usize, &(i64, i64))| {
                     let element = elements.iter().find(|element| element.partition() == p as i32);
