@@ -35,6 +35,7 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         workers,
         process: 0,
         addresses: vec![],
+        state: None,
         faults: Default::default(),
         stop: Stop::default(),
         progress: Arc::default(),
