@@ -16,3 +16,5 @@ mod secrets;
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
+#[path = "kafka/kills.rs"]
+mod kills;
