@@ -16,6 +16,7 @@ pub mod produce;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod config;
+pub mod health;
 pub mod completions;
 mod failure;
 
@@ -144,6 +145,7 @@ enum Command {
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
+    Health(health::Health),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -176,6 +178,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
+        Command::Health(args) => args.run(world),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

@@ -12,12 +12,12 @@ pub mod status;
 pub mod text;
 pub mod watch;
 
-use dataflows::clock::{Counters, Progress};
+use dataflows::clock::{Context, Every, Progress};
 use dataflows::plan::Plan;
 use histogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Partitions that have numbers of their own; those behind them are in the sums only.
@@ -166,6 +166,7 @@ pub struct Checkpoint {
 pub struct Metrics {
     /// When this was made, in milliseconds since the Unix epoch.
     pub started: i64,
+    sources: OnceLock<Vec<String>>,
     /// How far the run is.
     pub progress: Arc<Progress>,
     stage: AtomicU8,
@@ -209,6 +210,7 @@ impl Metrics {
         };
         Metrics {
             started: now(),
+            sources: OnceLock::new(),
             progress,
             stage: AtomicU8::new(Stage::Starting as u8),
             failed: AtomicBool::new(false),
@@ -224,6 +226,22 @@ impl Metrics {
             sink: Sink::default(),
             checkpoint: Checkpoint::default(),
         }
+    }
+
+    /// The run is about to begin: what it reads, whether that is live, and how often a checkpoint is cut.
+    pub fn begin(&self, sources: Vec<String>, live: bool, every: Option<Every>) {
+        let _ = self.sources.set(sources); // a run begins once
+        self.source.live.store(live, Relaxed);
+        let every = match every {
+            Some(Every::Millis(ms)) => ms,
+            _ => 0,
+        };
+        self.checkpoint.every.store(every, Relaxed);
+    }
+
+    /// What is read, by name.
+    pub fn sources(&self) -> &[String] {
+        self.sources.get().map_or(&[], Vec::as_slice)
     }
 
     /// What the engine is about now.
@@ -242,8 +260,9 @@ impl Metrics {
     }
 
     /// Stores what a worker of this process has counted; after each of its steps.
-    pub fn publish(&self, worker: usize, counters: &Counters, entries: u64, bytes: u64) {
+    pub fn publish(&self, worker: usize, context: &Context) {
         let Some(w) = self.workers.get(worker) else { return };
+        let counters = &context.counters;
         w.read.store(counters.read.get(), Relaxed);
         let fates = [&counters.rejected, &counters.too_late, &counters.duplicate, &counters.accepted];
         w.fates.iter().zip(fates).for_each(|(to, from)| to.store(from.get(), Relaxed));
@@ -251,8 +270,9 @@ impl Metrics {
         w.missing.store(counters.missing.get(), Relaxed);
         w.keys.store(counters.keys.get(), Relaxed);
         self.suppressed.fetch_max(counters.suppressed.get(), Relaxed);
-        w.state[0].store(entries, Relaxed);
-        w.state[1].store(bytes, Relaxed);
+        let sizes = context.sizes.get().classes;
+        w.state[0].store(sizes.iter().map(|c| c.0 as u64).sum(), Relaxed);
+        w.state[1].store(sizes.iter().map(|c| c.1 as u64).sum(), Relaxed);
         for (to, n) in self.windows.iter().zip(counters.unrevised.borrow().iter()) {
             to.unrevised.fetch_max(*n, Relaxed);
         }

@@ -35,7 +35,8 @@ impl Settings {
             advance_when_idle: raw.time.advance_when_idle,
         };
         let kafka = super::kafka::resolve(&raw.kafka, &effective)?;
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, generate, demo, effective })
+        let http = super::http::resolve(&raw.http, &effective)?;
+        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, http, generate, demo, effective })
     }
 }
 
