@@ -63,6 +63,10 @@ pub struct Settings {
     pub kafka: Kafka,
     /// Health and metrics.
     pub http: http::Http,
+    /// Between two checkpoints, milliseconds.
+    pub checkpoint_every: i64,
+    /// Where the rows of a run go.
+    pub sinks: Sinks,
     /// What `generate` writes.
     pub generate: generate::Settings,
     /// The shop of `demo`: a livelier one, but for what is set.
@@ -79,6 +83,13 @@ impl Settings {
     pub fn load(given: &Given) -> Result<Settings, Error> {
         Settings::resolve(Effective::load(given.file.as_deref(), &given.env, &given.flags)?)
     }
+}
+
+/// Where the rows of a run go, besides files and the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sinks {
+    /// Each table to its topic.
+    pub kafka: bool,
 }
 
 /// One thing that is wrong, and where.

@@ -9,5 +9,7 @@ mod golden;
 mod health;
 mod invariance;
 mod cli;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod readme;
 mod tidy;

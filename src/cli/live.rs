@@ -1,11 +1,14 @@
 //! `run`.
 
+mod start;
+
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
 use super::{Failure, Session, SettingsArgs, World, flag};
+use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
-use crate::engine::{self, Sink};
+use crate::engine::{self, Job, Sink, Stop};
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
@@ -17,6 +20,7 @@ use crate::source::live::Live;
 use clap::Args;
 use dataflows::clock::Policy;
 use dataflows::clock::policy::{self, Recording};
+use start::{Start, start};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,6 +31,7 @@ const PACE: i64 = 5;
 
 /// Read sales from Kafka as they come, until stopped
 ///
+/// Each table goes to its topic (vitrine.windows, vitrine.events, ...), and what is rejected to vitrine.dead_letters.
 /// What was read is recorded in the state directory; started again with it, the run goes on where it was. Ctrl-C and SIGTERM
 /// end it in order: open windows stay open.
 #[derive(Debug, Args)]
@@ -45,6 +50,9 @@ pub struct Run {
     /// End when all is read that stood in the topic at the start
     #[arg(long)]
     until_caught_up: bool,
+    /// What readers of the rows in Kafka see of a crash: exactly-once, or at-least-once with less delay [default: exactly-once]
+    #[arg(long, value_name = "WHAT")]
+    delivery: Option<String>,
     /// Folder for the tables as files
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -112,7 +120,8 @@ impl Run {
     /// # Errors
     /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
-        let settings = self.settings.load_with(world, self.topic.flags())?;
+        let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
+        let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;
         let mut topic = topic(&settings)?;
         let live = policy::Live {
@@ -121,23 +130,23 @@ impl Run {
             until_caught_up: self.until_caught_up,
         };
         if !cluster.speaks() {
-            run::run(job(&settings, &cluster, topic, Policy::Live(live), None), &settings, world, None)?;
+            let state = Some(start::keeping(&settings, &self.state));
+            let job = Job { state, ..job(&settings, &cluster, topic, Policy::Live(live), None) };
+            run::run(job, &settings, world, None)?;
             return Ok(());
         }
 
-        let log = Arc::new(Log::open(&self.state)?);
         topic.look(self.from)?;
-        let again = !log.is_empty()?;
-        let policy = if again {
-            tracing::info!(state = %self.state.display(), "goes on from the recorded bindings; --from is not asked");
-            Policy::Recorded { bindings: bindings::recording(&self.state)?, then: Some(live) }
-        } else {
-            Policy::Live(live)
-        };
-        let job = job(&settings, &cluster, topic, policy, Some(log.clone()));
-        // What was said before is said again from the start.
-        let files = self.out.as_ref().map(|out| Files::create(out, &run::tables(&settings), self.force || again));
+        let stop = Stop::default();
+        let Start { policy, log, out, state, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let (store, tables) = (state.store.clone(), run::tables(&settings));
+        let files = self.out.as_ref().map(|dir| match &state.from {
+            Some(_) => Files::again(dir, &tables),
+            // Without a checkpoint all is said again from the start.
+            None => Files::create(dir, &tables, self.force || again),
+        });
         let files = files.transpose()?;
+        let job = Job { stop, state: Some(state), ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
 
         let progress = job.progress.clone();
         let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);
@@ -151,8 +160,18 @@ impl Run {
         let view = View::new(&format!("Vitrine {}", settings.kafka.topic), &settings.plan, None);
         let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
         let written = files.clone().map(|files| Box::new(files) as Sink);
-        let report = run::run(job, &settings, world, Some(tally.before(written.into_iter().chain(sink).collect())));
+        let sent = out.clone().map(|out| Box::new(out) as Sink);
+        let sinks = written.into_iter().chain(sent).chain(sink).collect();
+        let report = run::run(job, &settings, world, Some(tally.before(sinks)));
         watched.finish();
+        let report = match out {
+            // What the sink says of its failure is more than what the engine heard of it.
+            Some(out) => report.map_err(|why| out.failure().map_or(why, Failure::Run)).and_then(|report| {
+                out.finish()?;
+                Ok(report)
+            }),
+            None => report,
+        };
         let unfinished = |why: Failure| match &self.out {
             Some(dir) => Failure::Unfinished { why: Box::new(why), dir: dir.clone() },
             None => why,
@@ -164,7 +183,10 @@ impl Run {
         if let Some(files) = files {
             files.finish(&summary.text()).map_err(|e| unfinished(e.into()))?;
         }
-        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()));
+        let text = shown.closing(&summary, || {
+            let table = run::table(&settings, &report, &totals, began.elapsed());
+            Report { checkpoints: Some(store.pace()), ..table }.text()
+        });
         run::conclude(&report, &text)
     }
 }
@@ -174,6 +196,6 @@ impl Run {
 /// # Errors
 /// When there are none.
 pub fn replayed(state: &std::path::Path, cluster: &Cluster) -> Result<Policy, Failure> {
-    let bindings = if cluster.speaks() { bindings::recording(state)? } else { Recording::new(std::iter::empty()) };
+    let bindings = if cluster.speaks() { bindings::recording(state, None)? } else { Recording::new(std::iter::empty()) };
     Ok(Policy::Recorded { bindings, then: None })
 }

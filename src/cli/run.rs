@@ -150,7 +150,7 @@ impl<'a> Summary<'a> {
 }
 
 /// The closing table.
-pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> String {
+pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> Report {
     let counts = run.total();
     let report = Report {
         records: vec![
@@ -165,8 +165,9 @@ pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: D
         certificate: totals.certificate.clone(),
         workers: run.workers.iter().map(|w| (w.read, w.keys)).collect(),
         took,
+        checkpoints: None,
     };
-    report.text()
+    report
 }
 
 /// Says how a run ended that wrote all that it had to.

@@ -227,13 +227,16 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error that librdkafka raises outside of any call, for contexts that have more to do.
 ///
-/// One address that does not answer is no trouble yet: `localhost` has two, and a cluster has several brokers.
+/// An address that does not answer is no news: `localhost` has two, a cluster has several, and while all are away it is said again
+/// and again. Who depends on the answer says so once.
 pub fn trouble(error: &KafkaError, reason: &str) {
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve | RDKafkaErrorCode::OperationTimedOut) => {
-            tracing::info!("Kafka: {reason}");
-        }
-        Some(RDKafkaErrorCode::AllBrokersDown) => tracing::warn!("Kafka: no broker answers; trying again"),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::AllBrokersDown,
+        ) => tracing::info!("Kafka: {reason}"),
         _ => tracing::warn!("Kafka: {reason} ({error})"),
     }
 }

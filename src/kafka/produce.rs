@@ -83,8 +83,9 @@ impl ClientContext for Reports {
         client::log(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.away.store(true, Ordering::Relaxed);
+        let down = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
+        if down && !self.away.swap(true, Ordering::Relaxed) {
+            tracing::warn!("Kafka: no broker answers; trying again");
         }
         client::trouble(&error, reason);
     }
@@ -98,7 +99,9 @@ impl ProducerContext for Reports {
             Ok(message) => {
                 *delivered.partitions.entry(message.partition()).or_default() += 1;
                 self.records.fetch_add(1, Ordering::Relaxed);
-                self.away.store(false, Ordering::Relaxed);
+                if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+                    tracing::warn!("Kafka: a broker is back");
+                }
             }
             Err((error, _)) => {
                 delivered.failed += 1;

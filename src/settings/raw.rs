@@ -31,6 +31,10 @@ pub struct Raw {
     pub http: Http,
     /// `[kafka]`
     pub kafka: Kafka,
+    /// `[checkpoint]`
+    pub checkpoint: Checkpoint,
+    /// `[sinks]`
+    pub sinks: Sinks,
     /// `[generate]`
     pub generate: Generate,
     /// `[schema]`
@@ -156,6 +160,22 @@ pub struct Kafka {
     /// Absent when nothing is passed on.
     #[serde(default)]
     pub properties: BTreeMap<String, toml::Value>,
+}
+
+/// `[checkpoint]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Checkpoint {
+    pub every: Span,
+}
+
+/// `[sinks]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Sinks {
+    pub kafka: bool,
 }
 
 /// `[generate]`

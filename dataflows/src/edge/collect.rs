@@ -24,7 +24,7 @@ pub struct Saved {
     /// Of all workers: rejected, too late, duplicate, accepted.
     fates: [u64; 4],
     /// Where the sinks stood.
-    sinks: Marks,
+    pub sinks: Marks,
 }
 
 /// All that leaves.
