@@ -65,6 +65,9 @@ struct Logging {
     /// Say more: -v lifecycle, -vv details, -vvv everything
     #[arg(short, long, global = true, help_heading = "Logging", action = ArgAction::Count)]
     verbose: u8,
+    /// How the log on stderr is written
+    #[arg(long, global = true, help_heading = "Logging", value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: telemetry::Format,
 }
 
 /// Where settings come from.
@@ -167,7 +170,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     };
     let session = Session { screen: Screen::default(), quiet: cli.logging.quiet };
     let level = telemetry::Level::new(cli.logging.quiet, cli.logging.verbose);
-    telemetry::init(level, world.var("RUST_LOG"), &session.screen);
+    telemetry::init(level, cli.logging.log_format, world.var("RUST_LOG"), &session.screen);
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),

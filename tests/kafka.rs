@@ -12,3 +12,5 @@ pub mod read;
 mod local;
 #[path = "kafka/produce.rs"]
 mod produce;
+#[path = "kafka/sink.rs"]
+mod sink;

@@ -32,8 +32,8 @@
 
 pub mod plan;
 pub mod time;
-pub mod message;
 pub mod sale;
+pub mod message;
 pub mod schema;
 pub mod dictionary;
 pub mod decode;
