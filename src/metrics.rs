@@ -12,10 +12,10 @@ pub mod status;
 pub mod text;
 pub mod watch;
 
-use dataflows::clock::{Context, Every, Progress};
+use dataflows::clock::{Binding, Context, Every, Progress};
 use dataflows::plan::Plan;
 use histogram::Histogram;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -89,9 +89,37 @@ pub struct Partition {
     pub end: AtomicI64,
     /// Whether it has stood at its end for the idle timeout.
     pub idle: AtomicBool,
+    /// What was read and has not left: up to which offset, and the broker's time of the newest record.
+    arrived: Mutex<VecDeque<(u64, i64)>>,
 }
 
+/// Batches of a partition whose times are remembered until they leave; of more, the oldest are forgotten.
+const MOST_BATCHES: usize = 4_096;
+
 impl Partition {
+    /// Read up to this offset; the newest record that came with it, in the broker's time.
+    pub fn at(&self, next: u64, newest: Option<i64>) {
+        self.position.store(i64::try_from(next).unwrap_or(i64::MAX), Relaxed);
+        if let Some(newest) = newest {
+            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            if arrived.len() >= MOST_BATCHES {
+                arrived.pop_front();
+            }
+            arrived.push_back((next, newest));
+        }
+    }
+
+    /// The newest of the batches that have left with the records up to this offset.
+    fn left(&self, upto: u64) -> Option<i64> {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = None;
+        // A batch is bound in pieces when an epoch ends within it; it counts with the piece that ends it.
+        while let Some((_, at)) = arrived.pop_front_if(|batch| batch.0 <= upto) {
+            newest = newest.max(Some(at));
+        }
+        newest
+    }
+
     /// Records that could be read and have not been.
     pub fn lag(&self) -> i64 {
         (self.end.load(Relaxed) - self.position.load(Relaxed)).max(0)
@@ -134,7 +162,7 @@ pub struct Sink {
     pub reachable: AtomicBool,
     /// Messages that wait in the producer.
     pub queued: AtomicU64,
-    /// Messages that were sent again or refused.
+    /// Times that the brokers asked us to try again.
     pub errors: AtomicU64,
     /// Transactions that were committed.
     pub committed: AtomicU64,
@@ -183,6 +211,8 @@ pub struct Metrics {
     pub suppressed: AtomicU64,
     /// Epochs whose rows have all been handed over: this one is next.
     pub handed: AtomicU64,
+    /// When an epoch that moved the watermark was handed over last, in milliseconds since the Unix epoch.
+    pub moved: AtomicI64,
     /// The epoch that the last check found on its way, and when it was first found so.
     waits: Mutex<Option<(u64, i64)>>,
     /// From the broker's time of the newest record of an epoch until all rows of the epoch had been handed over.
@@ -220,6 +250,7 @@ impl Metrics {
             events: Default::default(),
             suppressed: AtomicU64::new(0),
             handed: AtomicU64::new(0),
+            moved: AtomicI64::new(0),
             waits: Mutex::default(),
             latency: Histogram::default(),
             source: Source::default(),
@@ -287,6 +318,16 @@ impl Metrics {
 
     fn sum(&self, of: impl Fn(&Worker) -> &AtomicU64) -> u64 {
         self.workers.iter().map(|w| of(w).load(Relaxed)).sum()
+    }
+
+    /// All rows of an epoch have left: how long that took since the brokers had the record that closed its ticks.
+    pub fn left(&self, binding: &Binding) {
+        let partitions = self.source.partitions();
+        let known = binding.blocks.iter().filter_map(|b| Some((partitions.get(&i32::try_from(b.input).ok()?)?, b.upto)));
+        let newest = known.filter_map(|(partition, upto)| partition.left(upto)).max();
+        if let Some(newest) = newest.filter(|_| binding.after > binding.before) {
+            self.latency.observe((now() - newest) as f64 / 1000.0);
+        }
     }
 
     /// For how long the same epoch has been on its way, as far as checks have seen it; 0 when none is.

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::settings::http::Listen;
 use crate::sink::tally::Totals;
 use crate::source::Input;
-use dataflows::clock::{Counts, Progress};
+use dataflows::clock::Counts;
 use dataflows::dictionary::identity;
 use dataflows::edge::Table;
 use dataflows::pipeline;
@@ -23,12 +23,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The numbers of a run of these settings.
+pub fn metrics(settings: &Settings, cluster: &Cluster) -> Arc<Metrics> {
+    Arc::new(Metrics::new(&settings.plan, cluster.workers, Arc::default()))
+}
+
 /// Makes the job of these settings.
 pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_bytes: u64) -> Job {
-    let (plan, progress) = (Arc::new(settings.plan.clone()), Arc::<Progress>::default());
-    let metrics = Metrics::new(&plan, cluster.workers, progress.clone());
+    let metrics = metrics(settings, cluster);
     Job {
-        plan,
+        plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
         inputs,
         live: None,
@@ -41,8 +45,8 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         state: None,
         stop: Stop::default(),
         faults: cluster.faults,
-        progress,
-        metrics: Arc::new(metrics),
+        progress: metrics.progress.clone(),
+        metrics,
     }
 }
 
