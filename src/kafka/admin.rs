@@ -50,7 +50,7 @@ impl Admin {
     /// # Errors
     /// Settings that no client can be made of.
     pub fn new(kafka: &Kafka) -> Result<Admin, Error> {
-        let client = client::admin(kafka)?.create_with_context(Logged).map_err(|e| client::cannot(&e))?;
+        let client = client::admin(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
         Ok(Admin { client, brokers: kafka.brokers.clone() })
     }
 

@@ -5,6 +5,7 @@ use super::watch::Watching;
 use crate::error::Error;
 use crate::kafka::admin::{away, settled};
 use crate::kafka::client::{self, Logged, PATIENCE};
+use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use crate::source::live::Source;
 use dataflows::clock::binding::Found;
@@ -12,6 +13,7 @@ use dataflows::clock::live::Partitions;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often to look for new partitions, unless `[kafka.properties]` says so.
@@ -37,6 +39,8 @@ pub struct Topic {
     name: String,
     /// What the first worker of the first process looks out for.
     watching: Watching,
+    /// Who hears how reading goes.
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Topic {
@@ -49,7 +53,14 @@ impl Topic {
         // Without a group: partitions are not given to us, we take them.
         config.remove("group.id");
         let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
-        Ok(Topic { config, name: kafka.topic.clone(), watching })
+        Ok(Topic { config, name: kafka.topic.clone(), watching, metrics: None })
+    }
+
+    /// These numbers say how reading goes.
+    pub fn watched(mut self, metrics: Arc<Metrics>) -> Topic {
+        client::watched(&mut self.config);
+        self.metrics = Some(metrics);
+        self
     }
 
     /// Looks where the partitions begin and end now, so that reading begins there and new partitions are noticed; on the
@@ -100,7 +111,7 @@ impl Topic {
     }
 
     fn client(&self) -> Result<BaseConsumer<Logged>, Error> {
-        self.config.create_with_context(Logged).map_err(|e| client::cannot(&e))
+        self.config.create_with_context(Logged::telling(self.metrics.clone())).map_err(|e| client::cannot(&e))
     }
 
     fn brokers(&self) -> &str {
@@ -123,7 +134,7 @@ impl Source for Topic {
         if !first {
             (watching.discover, watching.known) = (None, vec![]);
         }
-        let reader = Reader::new(self.client()?, &self.name, watching);
+        let reader = Reader::new(self.client()?, &self.name, watching, self.metrics.clone());
         let reader = reader.ok_or_else(|| Error::Settings(format!("Kafka takes no topic called {}", self.name)))?;
         Ok(Box::new(reader))
     }
