@@ -16,6 +16,7 @@ pub mod keeper;
 pub mod resume;
 
 use crate::error::Error;
+use dataflows::edge::Marks;
 use dataflows::plan::Plan;
 use dataflows::snapshot::{Keeper, Resume};
 use fingerprint::Fingerprint;
@@ -59,6 +60,11 @@ impl Store {
         Store { state: state.to_path_buf(), plan, fingerprint, run, pace: Arc::default() }
     }
 
+    /// What its checkpoints depend on.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
     /// The complete checkpoints, the newest first.
     ///
     /// # Errors
@@ -87,6 +93,14 @@ impl Store {
             let state = self.state.display();
             Error::Input(format!("there is no checkpoint {epoch} in {state}: all processes need the same state directory"))
         })
+    }
+
+    /// Where the sinks stood at a checkpoint.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub fn marks(&self, manifest: &Manifest) -> Result<Marks, Error> {
+        resume::first(&self.state, manifest).map(|first| first.edge.sinks)
     }
 
     /// Removes what a run that goes on from `from` will never need: newer checkpoints, and what was left by runs that ended

@@ -13,18 +13,21 @@ mod panics;
 pub use abort::Stop;
 pub use panics::explain;
 
+use crate::checkpoint::Store;
+use crate::checkpoint::manifest::Manifest;
 use crate::error::Error;
 use crate::source::Input;
 use crate::source::live::Live;
 use abort::Abort;
 use cluster::Seat;
-use dataflows::clock::{self, Context, Counts, Inputs, Policy, Progress, Settings};
+use dataflows::clock::{self, Context, Counts, Every, Inputs, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
 use dataflows::fault::Faults;
 use dataflows::plan::Plan;
 use dataflows::release::{Ending, Released};
 use dataflows::schema::Schema;
+use dataflows::snapshot::Snapshots;
 use dataflows::time::Bi;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
@@ -61,12 +64,25 @@ pub struct Job {
     pub process: usize,
     /// `HOST:PORT` of each process; empty when there is one.
     pub addresses: Vec<String>,
+    /// Where journal and checkpoints go.
+    pub state: Option<State>,
     /// To stop the run from another thread.
     pub stop: Stop,
     /// What goes wrong on purpose, for tests; `build` must put it into its setup.
     pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
+}
+
+/// Journal and checkpoints of a run.
+#[derive(Clone)]
+pub struct State {
+    /// Where they go.
+    pub store: Store,
+    /// How often a checkpoint is cut.
+    pub every: Every,
+    /// From where the run goes on. Process 0 decides; the others hear it when they connect.
+    pub from: Option<Manifest>,
 }
 
 impl Job {
@@ -106,9 +122,14 @@ where
     if job.workers == 0 || job.epoch_bytes == 0 || (job.process > 0 && job.process >= job.addresses.len()) {
         return Err(Error::Settings("workers and epoch_bytes must be positive, and the process one of the cluster".into()));
     }
-    let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job) };
+    let from = job.state.as_ref().and_then(|state| state.from.as_ref()).map(|manifest| manifest.cut.epoch);
+    let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job), from };
     let abort = Abort::default();
-    let (builders, others) = cluster::connect(&seat, &job.addresses, &job.stop)?;
+    let cluster::Crew { builders, others, from } = cluster::connect(&seat, &job.addresses, &job.stop)?;
+    let mut job = job;
+    if let Some(state) = &mut job.state {
+        state.from = from.map(|epoch| state.store.of(epoch)).transpose()?;
+    }
     let alone = job.addresses.len() < 2;
     let (settings, sources) = (settings(&job), job.sources().into());
     let (failures, outcome) = mpsc::channel();
@@ -166,7 +187,7 @@ fn settings(job: &Job) -> Settings {
         max_drift: job.max_drift,
         // The broker's time guards the dates of live inputs.
         max_jump: job.max_jump.filter(|_| job.live.is_none()),
-        checkpoint: None,
+        checkpoint: job.state.as_ref().map(|state| state.every),
         stop: job.stop.flag(),
         progress: job.progress.clone(),
         wall: job.live.is_some().then(|| Arc::new(now) as Arc<dyn Fn() -> i64 + Send + Sync>),
@@ -206,8 +227,8 @@ where
     /// One worker, from the first step to the last.
     fn work(&self, worker: &mut Worker) -> Outcome {
         let sink = if worker.index() == 0 { self.sink.lock().ok().and_then(|mut sink| sink.take()) } else { None };
-        let context = Context::new(self.job.plan.clone(), self.sources.clone(), sink);
-        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &context)));
+        let mut context = Context::new(self.job.plan.clone(), self.sources.clone(), sink);
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &mut context)));
         let all = stepped.unwrap_or_else(|panic| Err(panics::error(&*panic))).unwrap_or_else(|error| {
             self.abort.fail(error.clone());
             let _ = self.failures.send(Some(error)); // nobody listens after the first failure
@@ -226,8 +247,12 @@ where
         Outcome { counts: context.counters.counts(), all, ending: *context.ending.borrow() }
     }
 
-    fn step_to_the_end(&self, worker: &mut Worker, context: &Context) -> Result<Vec<Counts>, Error> {
+    fn step_to_the_end(&self, worker: &mut Worker, context: &mut Context) -> Result<Vec<Counts>, Error> {
         let (index, peers) = (worker.index(), worker.peers());
+        if let Some(State { store, from, .. }) = &self.job.state {
+            let resume = from.as_ref().map(|from| store.resume(from, index, peers)).transpose()?;
+            *context = context.clone().with(Snapshots::new(Some(store.keeper(index, from.as_ref())?), resume));
+        }
         let inputs = self
             .job
             .inputs

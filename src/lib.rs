@@ -14,6 +14,8 @@
 //! | [`checkpoint`] | journal and checkpoints in a state directory |
 //! | [`sink`] | rows to files, to standard output, to Kafka |
 //! | [`console`] | the live view, the progress bar, the closing table |
+//! | [`metrics`] | how a run is doing, in numbers, checks and text for Prometheus |
+//! | [`http`] | the endpoint that says so |
 //! | [`telemetry`] | the log on stderr |
 //! | [`error`] | why a run ended early, and the exit code of that |
 
@@ -28,5 +30,7 @@ pub mod engine;
 pub mod checkpoint;
 pub mod sink;
 pub mod console;
+pub mod metrics;
+pub mod http;
 pub mod telemetry;
 pub mod error;

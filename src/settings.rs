@@ -60,6 +60,8 @@ pub struct Settings {
     pub epoch_bytes: u64,
     /// Where the brokers are, and what is there.
     pub kafka: Kafka,
+    /// Between two checkpoints, milliseconds.
+    pub checkpoint_every: i64,
     /// Where the rows of a run go.
     pub sinks: Sinks,
     /// What `generate` writes.

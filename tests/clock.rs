@@ -35,7 +35,9 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         workers,
         process: 0,
         addresses: vec![],
+        state: None,
         faults: Default::default(),
+        state: None,
         stop: Stop::default(),
         progress: Arc::default(),
     }

@@ -163,10 +163,10 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
                     stash.entry(claim.s).or_default().push(claim);
                 }
             });
-            let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {
-                cap = None;
-                return;
-            };
+            let Some(hold) = cap.as_mut() else { return };
+            // After a stop the last tick stays open. All claims of it have come, and their records want a fate.
+            let ended = frontier.frontier().is_empty();
+            let open = frontier.frontier().iter().map(|t| t.s).min().unwrap_or(u32::MAX);
             while let Some(tick) = stash.first_entry().filter(|e| *e.key() < open) {
                 let (s, mut claims) = tick.remove_entry();
                 claims.sort_unstable();
@@ -178,6 +178,10 @@ fn judge<'s>(claims: Stream<'s, Bi, Vec<Claim>>, site: &Site) -> Stream<'s, Bi, 
                         session.give(Verdict { to: c.from, s, block: c.block, row: c.row });
                     }
                 }
+            }
+            if ended {
+                cap = None;
+                return;
             }
             if let Err(problem) = context.snapshots.ids(open, || memory.save()) {
                 return context.fail(Failure::Output(problem));
@@ -213,10 +217,8 @@ fn hold<'s>(released: Stream<'s, Bi, Vec<Released>>, verdicts: Stream<'s, Bi, Ve
                 });
                 let least = |f: &[Bi]| f.iter().map(|t| t.s).min();
                 let open = [least(&frontier.frontier()), least(&judged.frontier())].into_iter().flatten().min();
-                let Some((open, hold)) = open.zip(cap.as_mut()) else {
-                    cap = None;
-                    return;
-                };
+                let Some(hold) = cap.as_mut() else { return };
+                let (ended, open) = (open.is_none(), open.unwrap_or(u32::MAX));
                 while let Some(tick) = held.first_entry().filter(|e| *e.key() < open) {
                     let (s, mut blocks) = tick.remove_entry();
                     let guilty = guilty.remove(&s).unwrap_or_default();
@@ -228,6 +230,10 @@ fn hold<'s>(released: Stream<'s, Bi, Vec<Released>>, verdicts: Stream<'s, Bi, Ve
                     // Their own tick: what is released together is learned together.
                     let at = hold.delayed(&Bi::diagonal(s));
                     output.session(&at).give_iterator(blocks.into_iter());
+                }
+                if ended {
+                    cap = None;
+                    return;
                 }
                 if hold.time().s < open {
                     hold.downgrade(&Bi::diagonal(open));

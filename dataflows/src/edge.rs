@@ -67,6 +67,9 @@ pub struct TickRows {
     pub certificate: String,
 }
 
+/// Where sinks stand, by name, in their own words.
+pub type Marks = std::collections::BTreeMap<String, String>;
+
 /// Takes what leaves, epoch by epoch: [`tick`](RowSink::tick) with the dead letters of the epoch if there are any, `tick` with
 /// the rows of each tick that the epoch closed, in order of ticks, then [`epoch`](RowSink::epoch). An error stops the run;
 /// nothing more is handed over after it.
@@ -81,6 +84,21 @@ pub trait RowSink {
     /// # Errors
     /// In words for a person: what failed and what to do.
     fn epoch(&mut self, _binding: &Binding) -> Result<(), String> {
+        Ok(())
+    }
+    /// What a checkpoint must hold of the sink, which stands between two epochs: under a name of its own each. What was handed
+    /// over is where others can read it.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    /// The run goes on from a checkpoint; called before all else.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
         Ok(())
     }
     /// All ticks have been handed over. `unrevised`: by window definition, instances that late records found too old to be

@@ -1,10 +1,10 @@
 //! Reads a checkpoint for the workers that go on from it, which may be more or fewer than those that wrote it.
 
 use super::frame::Reader;
-use super::manifest::{self, Manifest, Segment};
+use super::manifest::{self, Manifest, Piece, Segment};
 use crate::error::Error;
 use dataflows::snapshot::merge::Merge;
-use dataflows::snapshot::{Entry, Part, Resume};
+use dataflows::snapshot::{Entry, First, Part, Resume};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +15,7 @@ use std::sync::Arc;
 /// When a file is missing or damaged.
 pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> Result<Resume, Error> {
     let folder = manifest::folder(state, from.cut.epoch);
-    let mut parts = vec![];
-    for piece in &from.parts {
-        let mut reader = Reader::open(&folder.join(&piece.file), piece.bytes).map_err(Error::Input)?;
-        let part = reader.next::<Part>().map_err(Error::Input)?;
-        parts.push(part.ok_or_else(|| Error::Input(format!("{} is empty", folder.join(&piece.file).display())))?);
-    }
+    let mut parts = from.parts.iter().map(|piece| part(&folder, piece)).collect::<Result<Vec<Part>, Error>>()?;
     let first = parts.first_mut().and_then(|part| part.first.take());
     let first = first.ok_or_else(|| Error::Input(format!("the checkpoint {} has no part of worker 0", folder.display())))?;
     let ids = parts.iter().flat_map(|part| part.ids.clone()).collect();
@@ -42,6 +37,23 @@ pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> R
         journal: Some(Box::new(Merge::new(lanes))),
         first: (worker == 0).then_some(first),
     })
+}
+
+/// What worker 0 alone knew.
+///
+/// # Errors
+/// When its part is missing or damaged.
+pub fn first(state: &Path, from: &Manifest) -> Result<First, Error> {
+    let folder = manifest::folder(state, from.cut.epoch);
+    let none = || Error::Input(format!("the checkpoint {} has no part of worker 0", folder.display()));
+    let piece = from.parts.first().ok_or_else(none)?;
+    part(&folder, piece)?.first.ok_or_else(none)
+}
+
+fn part(folder: &Path, piece: &Piece) -> Result<Part, Error> {
+    let path = folder.join(&piece.file);
+    let part = Reader::open(&path, piece.bytes).and_then(|mut reader| reader.next::<Part>()).map_err(Error::Input)?;
+    part.ok_or_else(|| Error::Input(format!("{} is empty", path.display())))
 }
 
 /// The journal of one worker of an earlier run, one file open at a time.

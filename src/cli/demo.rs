@@ -91,7 +91,7 @@ impl Demo {
         watched.finish();
         let (report, totals) = (report?, tally.totals());
         let summary = Summary::new(&settings, EPOCH_BYTES, report.total(), &totals);
-        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()));
+        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()).text());
         run::conclude(&report, &text)
     }
 }

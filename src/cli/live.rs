@@ -6,6 +6,7 @@ use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
 use super::{Failure, Session, SettingsArgs, World, flag};
+use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
 use crate::engine::{self, Job, Sink, Stop};
 use crate::settings::Settings;
@@ -129,17 +130,23 @@ impl Run {
             until_caught_up: self.until_caught_up,
         };
         if !cluster.speaks() {
-            run::run(job(&settings, &cluster, topic, Policy::Live(live), None), &settings, world, None)?;
+            let state = Some(start::keeping(&settings, &self.state));
+            let job = Job { state, ..job(&settings, &cluster, topic, Policy::Live(live), None) };
+            run::run(job, &settings, world, None)?;
             return Ok(());
         }
 
         topic.look(self.from)?;
         let stop = Stop::default();
-        let Start { policy, log, out, again } = start(&settings, &self.state, live, &cluster, &stop)?;
-        let job = Job { stop, ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
-        // What was said before is said again from the start.
-        let files = self.out.as_ref().map(|out| Files::create(out, &run::tables(&settings), self.force || again));
+        let Start { policy, log, out, state, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let (store, tables) = (state.store.clone(), run::tables(&settings));
+        let files = self.out.as_ref().map(|dir| match &state.from {
+            Some(_) => Files::again(dir, &tables),
+            // Without a checkpoint all is said again from the start.
+            None => Files::create(dir, &tables, self.force || again),
+        });
         let files = files.transpose()?;
+        let job = Job { stop, state: Some(state), ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
 
         let progress = job.progress.clone();
         let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);
@@ -176,7 +183,10 @@ impl Run {
         if let Some(files) = files {
             files.finish(&summary.text()).map_err(|e| unfinished(e.into()))?;
         }
-        let text = shown.closing(&summary, || run::table(&settings, &report, &totals, began.elapsed()));
+        let text = shown.closing(&summary, || {
+            let table = run::table(&settings, &report, &totals, began.elapsed());
+            Report { checkpoints: Some(store.pace()), ..table }.text()
+        });
         run::conclude(&report, &text)
     }
 }
@@ -186,6 +196,6 @@ impl Run {
 /// # Errors
 /// When there are none.
 pub fn replayed(state: &std::path::Path, cluster: &Cluster) -> Result<Policy, Failure> {
-    let bindings = if cluster.speaks() { bindings::recording(state)? } else { Recording::new(std::iter::empty()) };
+    let bindings = if cluster.speaks() { bindings::recording(state, None)? } else { Recording::new(std::iter::empty()) };
     Ok(Policy::Recorded { bindings, then: None })
 }

@@ -110,7 +110,7 @@ impl Replay {
         } else if session.quiet {
             String::new()
         } else {
-            run::table(&settings, &report, &totals, began.elapsed()) + &self.where_to_look()
+            run::table(&settings, &report, &totals, began.elapsed()).text() + &self.where_to_look()
         };
         print(&text)
     }

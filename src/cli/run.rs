@@ -32,6 +32,7 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         workers: cluster.workers,
         process: cluster.process,
         addresses: cluster.addresses.clone(),
+        state: None,
         stop: Stop::default(),
         faults: cluster.faults,
         progress: Arc::default(),
@@ -121,7 +122,7 @@ impl<'a> Summary<'a> {
 }
 
 /// The closing table.
-pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> String {
+pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> Report {
     let counts = run.total();
     let report = Report {
         records: vec![
@@ -136,8 +137,9 @@ pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: D
         certificate: totals.certificate.clone(),
         workers: run.workers.iter().map(|w| (w.read, w.keys)).collect(),
         took,
+        checkpoints: None,
     };
-    report.text()
+    report
 }
 
 /// Says how a run ended that wrote all that it had to.

@@ -1,6 +1,7 @@
 //! What a run says when it is done: an aligned table.
 
 use super::text;
+use crate::checkpoint::Pace;
 use dataflows::edge::Table;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Report {
     pub workers: Vec<(u64, u64)>,
     /// From the first record to the last row.
     pub took: Duration,
+    /// How checkpoints went, where they are kept.
+    pub checkpoints: Option<Pace>,
 }
 
 impl Report {
@@ -56,6 +59,13 @@ impl Report {
             let (records, keys) = (text::grouped(*records as i64), text::grouped(*keys as i64));
             out.push_str(&format!("{i:<7}{records:>15}{keys:>15}\n"));
         }
+        if let Some(pace) = &self.checkpoints {
+            let ms = |span: Duration| format!("{:.1} ms", span.as_secs_f64() * 1e3);
+            let last = if pace.complete == 0 { String::new() } else { format!(", written within {}", ms(pace.took)) };
+            let paused =
+                if pace.complete == 0 { String::new() } else { format!("; paused for {} at most", ms(pace.longest_pause)) };
+            out.push_str(&format!("\ncheckpoints  {}{last}{paused}\n", pace.complete));
+        }
         out
     }
 }
@@ -74,6 +84,7 @@ mod tests {
             certificate: "00ff".into(),
             workers: vec![(270_000, 4_070), (271_909, 2)],
             took: Duration::from_millis(3_200),
+            checkpoints: None,
         };
         assert_eq!(
             report.text(),

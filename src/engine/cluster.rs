@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a greeting may take.
 const GREETING: Duration = Duration::from_secs(5);
 /// The first bytes of a greeting, with the version of what follows.
-const MAGIC: &[u8; 8] = b"vitrine1";
+const MAGIC: &[u8; 8] = b"vitrine2";
 
 /// Who this process is.
 pub(super) struct Seat {
@@ -33,21 +33,36 @@ pub(super) struct Seat {
     pub process: usize,
     /// What must be the same in all processes.
     pub job: String,
+    /// On process 0: the epoch of the checkpoint from which the run goes on. The others hear it from there.
+    pub from: Option<u64>,
 }
 
-type Crew = (Vec<AllocatorBuilder>, Box<dyn Any + Send>);
+/// The workers of a process, connected.
+pub(super) struct Crew {
+    /// Their ends of the connections.
+    pub builders: Vec<AllocatorBuilder>,
+    /// What keeps the connections up.
+    pub others: Box<dyn Any + Send>,
+    /// The epoch of the checkpoint from which the run goes on, as process 0 has decided.
+    pub from: Option<u64>,
+}
 
 /// The allocators of the workers of this process, connected to all other processes.
 pub(super) fn connect(seat: &Seat, addresses: &[String], stop: &Stop) -> Result<Crew, Error> {
     if addresses.len() < 2 {
         let config = if seat.threads == 1 { CommunicationConfig::Thread } else { CommunicationConfig::Process(seat.threads) };
-        return config.try_build().map_err(Error::Bug);
+        let (builders, others) = config.try_build().map_err(Error::Bug)?;
+        return Ok(Crew { builders, others, from: seat.from });
     }
     let listener = listen(&addresses[seat.process])?;
     let waiting = Waiting { until: Instant::now() + PATIENCE, stop };
-    let mut sockets = vec![];
+    let (mut sockets, mut from) = (vec![], seat.from);
     for (process, address) in addresses.iter().enumerate().take(seat.process) {
-        sockets.push(Some(dial(seat, addresses.len(), process, address, &waiting)?));
+        let (socket, theirs) = dial(seat, addresses.len(), process, address, &waiting)?;
+        if process == 0 {
+            from = theirs.from.checked_sub(1);
+        }
+        sockets.push(Some(socket));
     }
     sockets.push(None);
     sockets.extend(accept(seat, addresses, &listener, &waiting)?);
@@ -55,7 +70,7 @@ pub(super) fn connect(seat: &Seat, addresses: &[String], stop: &Stop) -> Result<
     let inner = ProcessBuilder::new_typed_vector(seat.threads, hooks.refill.clone(), hooks.spill.clone());
     let (builders, guard) = initialize_networking_from_sockets(inner, sockets, seat.process, seat.threads, hooks)
         .map_err(|e| Error::Unavailable(format!("cannot set up the connections of the cluster: {e}")))?;
-    Ok((builders.into_iter().map(AllocatorBuilder::Tcp).collect(), Box::new(guard)))
+    Ok(Crew { builders: builders.into_iter().map(AllocatorBuilder::Tcp).collect(), others: Box::new(guard), from })
 }
 
 fn listen(address: &str) -> Result<TcpListener, Error> {
@@ -92,14 +107,14 @@ impl Waiting<'_> {
     }
 }
 
-fn dial(seat: &Seat, processes: usize, to: usize, address: &str, waiting: &Waiting) -> Result<TcpStream, Error> {
+fn dial(seat: &Seat, processes: usize, to: usize, address: &str, waiting: &Waiting) -> Result<(TcpStream, Greeting), Error> {
     loop {
         if let Ok(mut socket) = TcpStream::connect(address) {
             let theirs = greet(&mut socket, seat, processes)
                 .and_then(|()| heard(&mut socket))
                 .map_err(|e| Error::Unavailable(format!("process {to} at {address} does not answer as one of ours: {e}")))?;
             theirs.fits(seat, processes, to)?;
-            return Ok(socket);
+            return Ok((socket, theirs));
         }
         waiting.pause(|| format!("process {to} at {address}"))?;
     }
@@ -141,6 +156,8 @@ struct Greeting {
     processes: u64,
     threads: u64,
     job: u64,
+    /// The epoch of the checkpoint and one more; 0 for none.
+    from: u64,
 }
 
 fn hash(job: &str) -> u64 {
@@ -150,7 +167,8 @@ fn hash(job: &str) -> u64 {
 fn greet(socket: &mut TcpStream, seat: &Seat, processes: usize) -> std::io::Result<()> {
     socket.set_nodelay(true)?;
     let mut bytes = MAGIC.to_vec();
-    for number in [seat.process as u64, processes as u64, seat.threads as u64, hash(&seat.job)] {
+    let from = seat.from.map_or(0, |epoch| epoch + 1);
+    for number in [seat.process as u64, processes as u64, seat.threads as u64, hash(&seat.job), from] {
         bytes.extend(number.to_le_bytes());
     }
     socket.write_all(&bytes)
@@ -158,14 +176,14 @@ fn greet(socket: &mut TcpStream, seat: &Seat, processes: usize) -> std::io::Resu
 
 fn heard(socket: &mut TcpStream) -> std::io::Result<Greeting> {
     socket.set_read_timeout(Some(GREETING))?;
-    let mut bytes = [0; 40];
+    let mut bytes = [0; 48];
     socket.read_exact(&mut bytes)?;
     socket.set_read_timeout(None)?;
     let number = |i: usize| u64::from_le_bytes(std::array::from_fn(|k| bytes[8 * i + k]));
     if !bytes.starts_with(MAGIC) {
         return Err(std::io::Error::new(ErrorKind::InvalidData, "another program, or another version of this one"));
     }
-    Ok(Greeting { process: number(1), processes: number(2), threads: number(3), job: number(4) })
+    Ok(Greeting { process: number(1), processes: number(2), threads: number(3), job: number(4), from: number(5) })
 }
 
 impl Greeting {

@@ -29,6 +29,8 @@ pub struct Raw {
     pub replay: Replay,
     /// `[kafka]`
     pub kafka: Kafka,
+    /// `[checkpoint]`
+    pub checkpoint: Checkpoint,
     /// `[sinks]`
     pub sinks: Sinks,
     /// `[generate]`
@@ -146,6 +148,14 @@ pub struct Kafka {
     /// Absent when nothing is passed on.
     #[serde(default)]
     pub properties: BTreeMap<String, toml::Value>,
+}
+
+/// `[checkpoint]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Checkpoint {
+    pub every: Span,
 }
 
 /// `[sinks]`

@@ -6,9 +6,9 @@
 //!
 //! The lock on each `.partial` file keeps two runs from writing into one folder.
 
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use std::fs::{File, TryLockError};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -111,6 +111,35 @@ impl Files {
         Ok(Files(Arc::new(Mutex::new(Inner { dir: dir.into(), outs, flushed: Instant::now() }))))
     }
 
+    /// The files of a run before, to be gone on with: what stands in them is cut to where the checkpoint was by
+    /// [`RowSink::resume`].
+    ///
+    /// # Errors
+    /// When another run writes there, or when the system refuses.
+    pub fn again(dir: &Path, tables: &[Table]) -> Result<Files, Error> {
+        let io = |path: &Path, source| Error::Io { path: path.into(), source };
+        std::fs::create_dir_all(dir).map_err(|e| io(dir, e))?;
+        let summary = dir.join(SUMMARY);
+        match std::fs::remove_file(&summary) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(io(&summary, e)),
+            _ => {}
+        }
+        let mut outs = vec![];
+        for &table in tables {
+            let whole = dir.join(file_name(table));
+            let path = dir.join(format!("{}.{PARTIAL}", file_name(table)));
+            if whole.exists() {
+                std::fs::rename(&whole, &path).map_err(|e| io(&path, e))?;
+            }
+            let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(|e| io(&path, e))?;
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                return Err(Error::Busy(dir.into()));
+            }
+            outs.push(Out { table, path, file: BufWriter::with_capacity(1 << 16, file) });
+        }
+        Ok(Files(Arc::new(Mutex::new(Inner { dir: dir.into(), outs, flushed: Instant::now() }))))
+    }
+
     /// Syncs and names the files, then writes `summary`.
     ///
     /// # Errors
@@ -152,6 +181,42 @@ impl RowSink for Files {
         }
         Ok(())
     }
+
+    /// The length of each file, once it is on the disk.
+    fn save(&mut self, into: &mut Marks) -> Result<(), String> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for out in &mut inner.outs {
+            let io = |source| Error::Io { path: out.path.clone(), source }.to_string();
+            out.file.flush().and_then(|()| out.file.get_ref().sync_data()).map_err(io)?;
+            let length = out.file.stream_position().map_err(io)?;
+            into.insert(mark(out.table), length.to_string());
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, from: &Marks) -> Result<(), String> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for out in &mut inner.outs {
+            let io = |source| Error::Io { path: out.path.clone(), source }.to_string();
+            // A table that is new begins here.
+            let length = from.get(&mark(out.table)).and_then(|length| length.parse().ok()).unwrap_or(0);
+            if out.file.get_ref().metadata().map_err(io)?.len() < length {
+                return Err(format!(
+                    "{} is shorter than at the checkpoint ({length} bytes): name the --out of the earlier run, or begin anew with \
+                     another --state",
+                    out.path.display()
+                ));
+            }
+            out.file.get_ref().set_len(length).map_err(io)?;
+            out.file.seek(SeekFrom::Start(length)).map_err(io)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a checkpoint calls the length of a file.
+fn mark(table: Table) -> String {
+    format!("files/{}", table.name())
 }
 
 #[cfg(test)]

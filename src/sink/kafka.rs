@@ -33,7 +33,7 @@ pub use start::{Wanted, open};
 
 use crate::error::Error;
 use dataflows::clock::Binding;
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use queue::{Item, Queue};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -155,6 +155,13 @@ impl RowSink for KafkaSink {
         Ok(())
     }
 
+    /// The record of the last epoch that is committed now: those of later ones stand behind it.
+    fn save(&mut self, into: &mut Marks) -> Result<(), String> {
+        let offset = self.stats().epoch.and_then(|epoch| self.offset_of(epoch));
+        into.extend(offset.map(|offset| (MARK.to_string(), offset.to_string())));
+        Ok(())
+    }
+
     fn epoch(&mut self, binding: &Binding) -> Result<(), String> {
         if binding.epoch != self.epoch {
             return Err(format!("epoch {} was handed over where epoch {} was to come", binding.epoch, self.epoch));
@@ -176,6 +183,14 @@ impl RowSink for KafkaSink {
         }
         Ok(())
     }
+}
+
+/// What a checkpoint calls the offset from which on the progress topic has to be read.
+const MARK: &str = "kafka/progress";
+
+/// From where on the progress topic has to be read by a start that knows these marks, or newer ones.
+pub fn known_from(marks: &Marks) -> Option<i64> {
+    marks.get(MARK)?.parse().ok()
 }
 
 /// The last handle has gone without [`KafkaSink::finish`]: what is not committed is aborted, so that the next start need not wait

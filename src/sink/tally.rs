@@ -2,13 +2,16 @@
 
 use dataflows::clock::Binding;
 use dataflows::edge::certificate::Certificate;
-use dataflows::edge::{RowSink, Table, TickRows};
-use serde::Deserialize;
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What a checkpoint calls it.
+const MARK: &str = "totals";
+
 /// The rows so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// By [`Table`] as index.
     pub rows: [u64; 6],
@@ -88,6 +91,18 @@ impl RowSink for Counted {
     }
     fn epoch(&mut self, binding: &Binding) -> Result<(), String> {
         self.sinks.iter_mut().try_for_each(|sink| sink.epoch(binding))
+    }
+    fn save(&mut self, into: &mut Marks) -> Result<(), String> {
+        let totals = serde_json::to_string(&self.tally.totals()).map_err(|e| e.to_string())?;
+        into.insert(MARK.into(), totals);
+        self.sinks.iter_mut().try_for_each(|sink| sink.save(into))
+    }
+    fn resume(&mut self, from: &Marks) -> Result<(), String> {
+        if let Some(totals) = from.get(MARK) {
+            let totals = serde_json::from_str(totals).map_err(|e| format!("the checkpoint's totals make no sense: {e}"))?;
+            *self.tally.0.lock().unwrap_or_else(PoisonError::into_inner) = totals;
+        }
+        self.sinks.iter_mut().try_for_each(|sink| sink.resume(from))
     }
     fn ended(&mut self, unrevised: &[u64]) {
         self.tally.0.lock().unwrap_or_else(PoisonError::into_inner).unrevised = unrevised.to_vec();

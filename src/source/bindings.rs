@@ -1,9 +1,12 @@
-//! Recorded bindings: `bindings.ndjson` in the state directory, one line an epoch.
+//! Recorded bindings: the folder `bindings` in the state directory, one line an epoch.
 //!
 //! A line is `{"epoch":7,"before":3,"after":4,"added":[[0,0]],"blocks":[[0,120,250]]}`: the watermark ticks before and after,
 //! the partitions that count from the next epoch on with their first offsets, and what was read: partition, from, up to. With the
-//! topic it is all that repeats a run to the byte. It is written before anything follows from it; the file needs no sync for a
-//! process that is killed, and gets one when the run ends.
+//! topic it is all that repeats a run to the byte. It is written before anything follows from it; a piece needs no sync for a
+//! process that is killed, and gets one when it is full and when the run ends.
+//!
+//! A piece is named by its first epoch, so that a start from a checkpoint reads what it needs and no more. Old pieces go when
+//! nobody may ask for them any more, `[kafka] keep_bindings`.
 
 use crate::error::Error;
 use dataflows::clock::binding::{Binding, Bound};
@@ -13,9 +16,13 @@ use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-/// The file in the state directory.
-pub const FILE: &str = "bindings.ndjson";
+/// The folder in the state directory.
+const FOLDER: &str = "bindings";
+
+/// A piece is full at this length.
+const FULL: u64 = 16 << 20;
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -53,38 +60,51 @@ pub fn read(line: &str) -> Result<Binding, String> {
 
 /// Keeps the bindings of a run.
 pub struct Log {
-    path: PathBuf,
-    file: Mutex<File>,
+    folder: PathBuf,
+    keep: Duration,
+    /// Locked while the run lasts.
+    _lock: File,
+    open: Mutex<Open>,
+}
+
+/// The piece that is being written.
+#[derive(Default)]
+struct Open {
+    file: Option<(PathBuf, File)>,
+    length: u64,
+    last: Option<u64>,
 }
 
 impl Log {
     /// Opens the log of a state directory, which is made if need be. What a kill left half-written at its end is cut off.
+    /// Pieces that are older than `keep` go when a new one begins.
     ///
     /// # Errors
     /// When another run has it, or the system refuses.
-    pub fn open(state: &Path) -> Result<Log, Error> {
-        let path = state.join(FILE);
-        let cannot = |e: std::io::Error| Error::Output(format!("cannot write {}: {e}", path.display()));
-        std::fs::create_dir_all(state)
-            .map_err(|e| Error::Output(format!("cannot make the state directory {}: {e}", state.display())))?;
-        let mut file = File::options().create(true).read(true).append(true).open(&path).map_err(cannot)?;
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+    pub fn open(state: &Path, keep: Duration) -> Result<Log, Error> {
+        let folder = state.join(FOLDER);
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Error::Output(format!("cannot make the state directory {}: {e}", folder.display())))?;
+        let path = state.join("lock");
+        let cannot = |path: &Path, e: std::io::Error| Error::Output(format!("cannot write {}: {e}", path.display()));
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(|e| cannot(&path, e))?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             return Err(Error::Unavailable(format!("another run uses the state directory {}", state.display())));
         }
-        let whole = whole(&mut file).map_err(cannot)?;
-        file.set_len(whole).map_err(cannot)?;
-        drop(path);
-        Ok(Log { path: state.join(FILE), file: Mutex::new(file) })
+        let mut open = Open::default();
+        if let Some((_, path)) = pieces(state)?.pop() {
+            let mut file = File::options().read(true).append(true).open(&path).map_err(|e| cannot(&path, e))?;
+            open.length = whole(&mut file).map_err(|e| cannot(&path, e))?;
+            file.set_len(open.length).map_err(|e| cannot(&path, e))?;
+            open.file = Some((path, file));
+        }
+        open.last = last(state)?;
+        Ok(Log { folder, keep, _lock: lock, open: Mutex::new(open) })
     }
 
-    /// Whether nothing is recorded.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub fn is_empty(&self) -> Result<bool, Error> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let length = file.metadata().map_err(|e| Error::Input(format!("cannot read {}: {e}", self.path.display())))?.len();
-        Ok(length == 0)
+    /// The last epoch that is recorded.
+    pub fn last(&self) -> Option<u64> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 
     /// Brings it to the disk.
@@ -92,18 +112,81 @@ impl Log {
     /// # Errors
     /// When the system refuses.
     pub fn sync(&self) -> Result<(), Error> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.sync_data().map_err(|e| Error::Output(format!("cannot write {}: {e}", self.path.display())))
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((path, file)) = &open.file else { return Ok(()) };
+        file.sync_data().map_err(|e| Error::Output(format!("cannot write {}: {e}", path.display())))
+    }
+
+    /// Begins a piece, and lets old ones go.
+    fn rotate(&self, open: &mut Open, epoch: u64) -> std::io::Result<()> {
+        if let Some((_, full)) = open.file.take() {
+            full.sync_data()?;
+            for entry in std::fs::read_dir(&self.folder)? {
+                let entry = entry?;
+                let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+                if age > self.keep {
+                    std::fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        let path = self.folder.join(format!("{epoch:016}.ndjson"));
+        let file = File::options().create_new(true).append(true).open(&path)?;
+        (open.file, open.length) = (Some((path, file)), 0);
+        Ok(())
     }
 }
 
 impl Record for Log {
     fn binding(&self, binding: &Binding) -> Result<(), String> {
         let line = write(binding) + "\n";
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let cannot = |e| format!("cannot write {}: {e}; without it the run could not be repeated", self.path.display());
-        file.write_all(line.as_bytes()).map_err(cannot)
+        let open = &mut *self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let cannot = |e| format!("cannot write to {}: {e}; without it the run could not be repeated", self.folder.display());
+        if open.length >= FULL || open.file.is_none() {
+            self.rotate(open, binding.epoch).map_err(cannot)?;
+        }
+        if let Some((_, file)) = &mut open.file {
+            file.write_all(line.as_bytes()).map_err(cannot)?;
+        }
+        open.length += line.len() as u64;
+        open.last = Some(binding.epoch);
+        Ok(())
     }
+}
+
+/// The pieces of a state directory, each with its first epoch, in order.
+fn pieces(state: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    let folder = state.join(FOLDER);
+    let cannot = |e: std::io::Error| Error::Input(format!("cannot read the recorded bindings in {}: {e}", folder.display()));
+    let mut all = vec![];
+    for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        let first = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".ndjson")?.parse().ok());
+        all.extend(first.map(|first| (first, path)));
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+/// The first epoch that is recorded still.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn oldest(state: &Path) -> Result<Option<u64>, Error> {
+    Ok(pieces(state)?.first().map(|(first, _)| *first))
+}
+
+/// The last epoch that is recorded.
+fn last(state: &Path) -> Result<Option<u64>, Error> {
+    // The last piece may hold no whole line yet.
+    for (_, path) in pieces(state)?.into_iter().rev() {
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::Input(format!("cannot read {}: {e}", path.display())))?;
+        let whole = &text[..text.rfind('\n').unwrap_or(0)];
+        if let Some(line) = whole.lines().next_back() {
+            let binding = read(line).map_err(|e| Error::Input(format!("the last line of {}: {e}", path.display())))?;
+            return Ok(Some(binding.epoch));
+        }
+    }
+    Ok(None)
 }
 
 /// The length of the file up to its last line end.
@@ -123,20 +206,59 @@ fn whole(file: &mut File) -> std::io::Result<u64> {
     Ok(0)
 }
 
-/// The bindings of a state directory, as far as they stand there now.
+/// The bindings of a state directory behind the epoch `after`, or from the first on, as far as they stand there now.
 ///
 /// # Errors
-/// When there are none.
-pub fn recording(state: &Path) -> Result<Recording, Error> {
-    let path = state.join(FILE);
-    let cannot = |e: std::io::Error| Error::Input(format!("cannot read the recorded bindings {}: {e}", path.display()));
-    let mut file = File::open(&path).map_err(cannot)?;
-    let whole = whole(&mut file).and_then(|whole| file.rewind().map(|()| whole)).map_err(cannot)?;
-    let lines = BufReader::new(std::io::Read::take(file, whole)).lines();
-    Ok(Recording::new(lines.zip(1..).map(move |(line, number): (_, u64)| {
+/// When they cannot be read, or do not reach back as far as that.
+pub fn recording(state: &Path, after: Option<u64>) -> Result<Recording, Error> {
+    behind(state, after).map(Recording::new)
+}
+
+/// Bindings, or why one of them cannot be read.
+pub type Bindings = Box<dyn Iterator<Item = Result<Binding, String>> + Send>;
+
+/// What [`recording`] draws from.
+///
+/// # Errors
+/// As there.
+pub fn behind(state: &Path, after: Option<u64>) -> Result<Bindings, Error> {
+    let next = after.map_or(0, |epoch| epoch + 1);
+    let mut all = pieces(state)?;
+    let first = all.partition_point(|(first, _)| *first <= next);
+    match all.first() {
+        Some((oldest, _)) if first == 0 => {
+            return Err(Error::Input(format!(
+                "the recorded bindings in {} begin with epoch {oldest}, and epoch {next} is needed: what is older than \
+                 [kafka] keep_bindings is gone",
+                state.join(FOLDER).display()
+            )));
+        }
+        _ => all.drain(..first.saturating_sub(1)),
+    };
+    let lines = all.into_iter().flat_map(|(_, path)| lines(&path)).filter(move |binding| match binding {
+        Ok(binding) => binding.epoch >= next,
+        Err(_) => true,
+    });
+    Ok(Box::new(lines))
+}
+
+/// The bindings in a piece, up to its last line end.
+fn lines(path: &Path) -> Bindings {
+    let cannot = |e: std::io::Error| format!("cannot read the recorded bindings {}: {e}", path.display());
+    let opened = File::open(path).and_then(|mut file| {
+        let whole = whole(&mut file)?;
+        file.rewind()?;
+        Ok(BufReader::new(std::io::Read::take(file, whole)).lines())
+    });
+    let lines = match opened {
+        Ok(lines) => lines,
+        Err(e) => return Box::new(std::iter::once(Err(cannot(e)))),
+    };
+    let path = path.to_path_buf();
+    Box::new(lines.zip(1..).map(move |(line, number): (_, u64)| {
         let bad = |e: String| format!("line {number} of {}: {e}", path.display());
         read(&line.map_err(|e| bad(e.to_string()))?).map_err(bad)
-    })))
+    }))
 }
 
 #[cfg(test)]
@@ -158,28 +280,54 @@ mod tests {
         assert!(read(r#"{"epoch":7,"before":4,"after":4,"blocks":[[0,5,5]]}"#).is_err());
     }
 
+    const LONG: Duration = Duration::from_secs(1 << 30);
+
     #[test]
     fn what_a_kill_left_half_written_is_cut_off() {
         let folder = tempfile::tempdir().expect("a folder");
-        let log = Log::open(folder.path()).expect("a log");
-        assert!(log.is_empty().expect("a length"));
+        let log = Log::open(folder.path(), LONG).expect("a log");
+        assert_eq!(log.last(), None);
         log.binding(&binding(0)).expect("written");
-        assert!(Log::open(folder.path()).is_err(), "one run at a time");
+        assert!(Log::open(folder.path(), LONG).is_err(), "one run at a time");
         drop(log);
-        let path = folder.path().join(FILE);
+        let path = folder.path().join("bindings/0000000000000000.ndjson");
         let half = std::fs::read_to_string(&path).expect("text") + "{\"epoch\":1,\"bef";
         std::fs::write(&path, &half).expect("written");
-        assert_eq!(lines(folder.path()), [0]);
-        let log = Log::open(folder.path()).expect("a log");
+        assert_eq!(epochs(folder.path(), None), Ok(vec![0]));
+        let log = Log::open(folder.path(), LONG).expect("a log");
+        assert_eq!(log.last(), Some(0));
         log.binding(&binding(1)).expect("written");
         log.sync().expect("synced");
-        assert_eq!(lines(folder.path()), [0, 1]);
+        assert_eq!(epochs(folder.path(), None), Ok(vec![0, 1]));
     }
 
-    fn lines(state: &Path) -> Vec<u64> {
-        let Ok(text) = std::fs::read_to_string(state.join(FILE)) else { return vec![] };
-        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
-        assert!(recording(state).is_ok());
-        whole.lines().map(|line| read(line).expect("a binding").epoch).collect()
+    #[test]
+    fn a_start_reads_what_it_needs_and_old_pieces_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = Log::open(folder.path(), LONG).expect("a log");
+        for epoch in 0..6 {
+            if epoch % 2 == 0 {
+                log.open.lock().expect("no panic").length = FULL;
+            }
+            log.binding(&binding(epoch)).expect("written");
+        }
+        assert_eq!(pieces(folder.path()).expect("pieces").iter().map(|p| p.0).collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(epochs(folder.path(), None), Ok(vec![0, 1, 2, 3, 4, 5]));
+        assert_eq!(epochs(folder.path(), Some(2)), Ok(vec![3, 4, 5]));
+        assert_eq!(epochs(folder.path(), Some(5)), Ok(vec![]));
+        drop(log);
+        let log = Log::open(folder.path(), Duration::ZERO).expect("a log");
+        assert_eq!(log.last(), Some(5));
+        std::thread::sleep(Duration::from_millis(20));
+        log.open.lock().expect("no panic").length = FULL;
+        log.binding(&binding(6)).expect("written");
+        assert_eq!(epochs(folder.path(), Some(5)), Ok(vec![6]));
+        let gone = epochs(folder.path(), Some(3)).expect_err("they are gone");
+        assert!(gone.contains("begin with epoch 6, and epoch 4 is needed"), "{gone}");
+    }
+
+    fn epochs(state: &Path, after: Option<u64>) -> Result<Vec<u64>, String> {
+        let bindings = behind(state, after).map_err(|e| e.to_string())?;
+        bindings.map(|binding| binding.map(|binding| binding.epoch)).collect()
     }
 }

@@ -33,6 +33,7 @@ pub struct Events {
     /// By window index.
     ledgers: Vec<Ledger>,
     cooldown: Cooldown,
+    suppressed: u64,
 }
 
 /// What a checkpoint must hold of [`Events`].
@@ -50,6 +51,7 @@ impl Events {
             detectors: (0..plan.windows.len()).map(|window| Detector::new(plan, window)).collect(),
             ledgers: plan.windows.iter().map(Ledger::new).collect(),
             cooldown: Cooldown::new(&plan.cooldown),
+            suppressed: 0,
         }
     }
 
@@ -87,11 +89,21 @@ impl Events {
             let Some(notice) = ledger.settle(at.end, finding.kind, finding.holds, finding.severity, decide) else { continue };
             let table = match notice.what {
                 What::Sent | What::Retracted => Table::Events,
-                What::Suppressed if self.plan.events.write_suppressed => Table::Suppressed,
-                What::Suppressed => continue,
+                What::Suppressed => Table::Suppressed,
             };
+            if table == Table::Suppressed {
+                self.suppressed += 1;
+                if !self.plan.events.write_suppressed {
+                    continue;
+                }
+            }
             emit(table, event(&self.plan, detector, at, &finding, &notice, (now, references)));
         }
+    }
+
+    /// Events that the cooldown has held back since this was made.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
     /// All windows of learned tick `learned` have been judged: what later ticks cannot change is forgotten.

@@ -6,7 +6,7 @@ use super::balance::Balance;
 use super::certificate::Certificate;
 use super::letters::Word;
 use super::order::{Leaves, Order};
-use super::{Batch, RowSink};
+use super::{Batch, Marks, RowSink};
 use crate::clock::context::{Context, Failure, add};
 use crate::pane::fold::{Note, fate};
 use crate::site::Site;
@@ -23,6 +23,8 @@ pub struct Saved {
     unrevised: Vec<u64>,
     /// Of all workers: rejected, too late, duplicate, accepted.
     fates: [u64; 4],
+    /// Where the sinks stood.
+    pub sinks: Marks,
 }
 
 /// All that leaves.
@@ -56,12 +58,16 @@ struct Door {
 
 impl Door {
     fn hand(&mut self, leaves: &Leaves) {
-        let Some(sink) = &mut self.sink else { return };
-        let handed = match leaves {
+        self.speak(|sink| match leaves {
             Leaves::Rows(rows) => sink.tick(rows),
             Leaves::Epoch(binding) => sink.epoch(binding),
-        };
-        if let Err(message) = handed {
+        });
+    }
+
+    fn speak(&mut self, speak: impl FnOnce(&mut dyn RowSink) -> Result<(), String>) {
+        if let Some(sink) = &mut self.sink
+            && let Err(message) = speak(&mut **sink)
+        {
             self.context.fail(Failure::Output(message));
             self.sink = None;
         }
@@ -86,13 +92,17 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
             .resume(|resume| (resume.cut.tick, resume.clock.epoch, resume.first.as_ref().map(|first| first.edge.clone())));
         // What was learned before the checkpoint has left.
         let (since, epoch, saved) = resumed.unwrap_or_default();
-        let Saved { certificate, mut unrevised, fates } = saved.unwrap_or_default();
+        let again = saved.is_some();
+        let Saved { certificate, mut unrevised, fates, sinks } = saved.unwrap_or_default();
         count(&context, &fates);
         context.counters.unrevised.borrow_mut().clone_from(&unrevised);
         if first {
             context.handed.set(epoch);
         }
         let mut door = Door { context: context.clone(), sink };
+        if again {
+            door.speak(|sink| sink.resume(&sinks));
+        }
         let mut order = Order::new(context.plan.clone(), peers, certificate);
         let mut balance = Balance::default();
         move |frontiers| {
@@ -118,7 +128,12 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
                     context.handed.set(binding.epoch + 1);
                 }
             }
-            let saved = || Saved { certificate: order.certificate(), unrevised: unrevised.clone(), fates: counted(&context) };
+            let saved = || {
+                let mut sinks = Marks::new();
+                door.speak(|sink| sink.save(&mut sinks));
+                let (certificate, unrevised, fates) = (order.certificate(), unrevised.clone(), counted(&context));
+                Saved { certificate, unrevised, fates, sinks }
+            };
             if let Err(problem) = snapshots.edge(open.unwrap_or(0), saved) {
                 return context.fail(Failure::Output(problem));
             }

@@ -78,6 +78,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
                 return;
             }
             let Some(frontier) = frontiers[0].frontier().iter().map(|t| t.s).min() else {
+                notes_out.activate().session(&caps[5]).give_iterator(fold.unclosed());
                 caps.clear();
                 return;
             };

@@ -283,6 +283,11 @@ impl Fold {
         self.skip_to(upto + 1);
     }
 
+    /// What worker 0 must know of the ticks that a stop has left open: they do not close, but the fate of each record is known.
+    pub fn unclosed(&mut self) -> impl Iterator<Item = Note> {
+        std::mem::take(&mut self.released).into_values().map(|(note, _)| note)
+    }
+
     /// Nothing is before tick `t`.
     pub fn skip_to(&mut self, t: u32) {
         while self.first < t {

@@ -182,6 +182,7 @@ impl Windows {
             }
         }
         self.events.forget(s);
+        self.site.context.counters.suppressed.set(self.events.suppressed());
         batches.into_iter().filter(|b| !b.rows.is_empty()).for_each(&mut give);
     }
 

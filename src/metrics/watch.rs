@@ -1,0 +1,65 @@
+//! Counts what is handed to the sinks, on its way there.
+
+use super::{EVENT_TYPES, Metrics};
+use dataflows::clock::Binding;
+use dataflows::edge::{RowSink, Table, TickRows};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Counts, then hands on.
+pub struct Watch {
+    metrics: Arc<Metrics>,
+    sink: Box<dyn RowSink + Send>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "type")]
+    name: String,
+    retracts: Option<String>,
+}
+
+impl Watch {
+    /// Before this sink.
+    pub fn before(metrics: Arc<Metrics>, sink: Box<dyn RowSink + Send>) -> Box<dyn RowSink + Send> {
+        Box::new(Watch { metrics, sink })
+    }
+
+    fn count(&self, rows: &TickRows) {
+        let m = &self.metrics;
+        m.rows.iter().zip(rows.rows).for_each(|(sum, n)| {
+            sum.fetch_add(n, Relaxed);
+        });
+        for row in rows.windows.iter().filter(|row| row.revision > 0) {
+            if let Some(window) = m.windows.get(usize::from(row.window)) {
+                window.revised.fetch_add(1, Relaxed);
+            }
+        }
+        for line in rows.lines[Table::Events as usize].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(event) = serde_json::from_slice::<Event>(line) else { continue };
+            if let Some(i) = EVENT_TYPES.iter().position(|name| *name == event.name) {
+                m.events[i][0].fetch_add(1, Relaxed);
+                m.events[i][1].fetch_add(event.retracts.is_some().into(), Relaxed);
+            }
+        }
+    }
+}
+
+impl RowSink for Watch {
+    fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
+        self.sink.tick(rows)?;
+        self.count(rows);
+        Ok(())
+    }
+
+    fn epoch(&mut self, binding: &Binding) -> Result<(), String> {
+        self.sink.epoch(binding)?;
+        self.metrics.handed.store(binding.epoch + 1, Relaxed);
+        Ok(())
+    }
+
+    fn ended(&mut self, unrevised: &[u64]) {
+        self.sink.ended(unrevised);
+    }
+}
