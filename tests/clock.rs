@@ -37,7 +37,6 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         addresses: vec![],
         state: None,
         faults: Default::default(),
-        state: None,
         stop: Stop::default(),
         progress: Arc::default(),
     }

@@ -14,3 +14,5 @@ mod local;
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
+#[path = "kafka/kills.rs"]
+mod kills;

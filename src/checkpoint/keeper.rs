@@ -213,7 +213,9 @@ impl Desk {
             }
         };
         open.ticks.1 = entry.s;
-        open.frames.frame(entry).map_err(|e| format!("cannot write {}: {e}", open.path.display()))
+        open.frames.frame(entry).map_err(|e| format!("cannot write {}: {e}", open.path.display()))?;
+        self.store.kill.at("journal");
+        Ok(())
     }
 
     fn seal(&mut self) -> Result<(), String> {
@@ -249,6 +251,7 @@ impl Desk {
         manifest::sync(&folder)?;
         let said = Said { part: Piece { file, bytes, hash }, segments: std::mem::take(&mut self.sealed) };
         let said = serde_json::to_string(&said).map_err(|e| e.to_string())?;
+        self.store.kill.at("part");
         Ok(Kept { epoch: cut.epoch, worker: self.worker, said })
     }
 
@@ -277,7 +280,8 @@ impl Desk {
             parts: pieces,
             segments: self.segments.clone(),
         };
-        manifest::write(state, &manifest)?;
+        manifest::write(state, &manifest, &self.store.kill)?;
+        self.store.kill.at("checkpoint");
         let (took, bytes) = (self.cut_at.elapsed(), manifest.bytes());
         self.store.note(|pace| {
             (pace.complete, pace.took, pace.bytes, pace.at) = (pace.complete + 1, took, bytes, Some(made_at));

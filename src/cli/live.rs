@@ -130,7 +130,7 @@ impl Run {
             until_caught_up: self.until_caught_up,
         };
         if !cluster.speaks() {
-            let state = Some(start::keeping(&settings, &self.state));
+            let state = Some(start::keeping(&settings, &self.state, cluster.kill.clone()));
             let job = Job { state, ..job(&settings, &cluster, topic, Policy::Live(live), None) };
             run::run(job, &settings, world, None)?;
             return Ok(());
