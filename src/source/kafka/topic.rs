@@ -14,8 +14,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::time::Duration;
 
-/// How often to look for new partitions.
-const DISCOVER: Duration = Duration::from_secs(60);
+/// How often to look for new partitions, unless `[kafka.properties]` says so.
+const DISCOVER: (&str, Duration) = ("topic.metadata.refresh.interval.ms", Duration::from_secs(60));
 
 /// A partition that does not move for so long although there is more is started again.
 const STUCK: Duration = Duration::from_secs(15);
@@ -50,13 +50,6 @@ impl Topic {
         config.remove("group.id");
         let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
         Ok(Topic { config, name: kafka.topic.clone(), watching })
-    }
-
-    /// Other times than the usual ones.
-    pub fn with_pace(mut self, discover: Duration, stuck: Duration) -> Topic {
-        self.watching.stuck = stuck;
-        self.watching.discover = self.watching.discover.map(|_| discover);
-        self
     }
 
     /// Looks where the partitions begin and end now, so that reading begins there and new partitions are noticed; on the
@@ -101,7 +94,8 @@ impl Topic {
         let known = starts.iter().zip(&ends).zip(0..);
         let known = known.map(|((start, (_, end)), input)| Found { input, start: offset(*start), until: Some(offset(*end)) });
         self.watching.known = known.collect();
-        self.watching.discover = Some(DISCOVER);
+        let every = self.config.get(DISCOVER.0).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        self.watching.discover = Some(every.unwrap_or(DISCOVER.1));
         Ok(())
     }
 
