@@ -444,7 +444,9 @@ impl Writer {
     fn why(&self, error: &KafkaError, open: &Open) -> Error {
         // A transaction that took longer than its timeout was ended by the brokers, in the same words.
         let long = open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE);
-        why(error, &self.me.job, long)
+        // Once the client has failed for good, all that is asked of it fails in the same general words.
+        let fatal = self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code));
+        why(fatal.as_ref().unwrap_or(error), &self.me.job, long)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::watch::Watching;
 use crate::error::Error;
-use crate::kafka::admin::away;
+use crate::kafka::admin::{away, settled};
 use crate::kafka::client::{self, Logged, PATIENCE};
 use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
@@ -16,8 +16,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often to look for new partitions.
-const DISCOVER: Duration = Duration::from_secs(60);
+/// How often to look for new partitions, unless `[kafka.properties]` says so.
+const DISCOVER: (&str, Duration) = ("topic.metadata.refresh.interval.ms", Duration::from_secs(60));
 
 /// A partition that does not move for so long although there is more is started again.
 const STUCK: Duration = Duration::from_secs(15);
@@ -63,13 +63,6 @@ impl Topic {
         self
     }
 
-    /// Other times than the usual ones.
-    pub fn with_pace(mut self, discover: Duration, stuck: Duration) -> Topic {
-        self.watching.stuck = stuck;
-        self.watching.discover = self.watching.discover.map(|_| discover);
-        self
-    }
-
     /// Looks where the partitions begin and end now, so that reading begins there and new partitions are noticed; on the
     /// process whose first worker decides.
     ///
@@ -86,7 +79,7 @@ impl Topic {
             )));
         }
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
-        let ends = numbers.clone().map(|p| client.fetch_watermarks(&self.name, p, PATIENCE));
+        let ends = numbers.clone().map(|p| settled(|| client.fetch_watermarks(&self.name, p, PATIENCE)));
         let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
         let starts: Vec<i64> = match from {
             From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
@@ -96,7 +89,7 @@ impl Topic {
                 for p in numbers {
                     times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
                 }
-                let found = client.offsets_for_times(times, PATIENCE).map_err(|e| self.away(&e))?;
+                let found = settled(|| client.offsets_for_times(times.clone(), PATIENCE)).map_err(|e| self.away(&e))?;
                 let elements = found.elements();
                 let start = |(p, (_, end)): (usize, &(i64, i64))| {
                     let element = elements.iter().find(|element| element.partition() == p as i32);
@@ -112,7 +105,8 @@ impl Topic {
         let known = starts.iter().zip(&ends).zip(0..);
         let known = known.map(|((start, (_, end)), input)| Found { input, start: offset(*start), until: Some(offset(*end)) });
         self.watching.known = known.collect();
-        self.watching.discover = Some(DISCOVER);
+        let every = self.config.get(DISCOVER.0).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        self.watching.discover = Some(every.unwrap_or(DISCOVER.1));
         Ok(())
     }
 
