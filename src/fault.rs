@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The points that exist, in the order of a transaction.
-pub const POINTS: [&str; 8] = [
+/// The points that exist, in the order of a transaction and of a checkpoint.
+pub const POINTS: [&str; 12] = [
     // A run has said who it is.
     "incarnation",
     "begin",
@@ -19,6 +19,11 @@ pub const POINTS: [&str; 8] = [
     // A moment after the commit was asked for: whether it came to pass is unknown.
     "commit-during",
     "commit-after",
+    // Of a checkpoint: an entry of the journal was written, a part is durable, the manifest is about to be named, it is named.
+    "journal",
+    "part",
+    "manifest",
+    "checkpoint",
 ];
 
 /// Where this process dies; nowhere by default. Clones count together.

@@ -10,9 +10,15 @@ pub mod broker;
 pub mod read;
 #[path = "kafka/local.rs"]
 mod local;
+#[path = "kafka/secrets.rs"]
+mod secrets;
 #[path = "kafka/produce.rs"]
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
 #[path = "kafka/source.rs"]
 mod source;
+#[path = "kafka/kills.rs"]
+mod kills;
+#[path = "kafka/health.rs"]
+mod health;

@@ -115,6 +115,9 @@ impl Keeper for Writer {
     fn keep(&mut self, cut: Cut, part: Part) -> Result<(), String> {
         self.hand(Task::Keep(cut, Box::new(part)))?;
         let (pause, first) = (self.began.take().map(|at| at.elapsed()).unwrap_or_default(), self.first);
+        if let Some(metrics) = &self.store.metrics {
+            metrics.checkpoint.pause.observe(pause.as_secs_f64());
+        }
         self.store.note(|pace| {
             pace.longest_pause = pace.longest_pause.max(pause);
             if first {
@@ -213,7 +216,9 @@ impl Desk {
             }
         };
         open.ticks.1 = entry.s;
-        open.frames.frame(entry).map_err(|e| format!("cannot write {}: {e}", open.path.display()))
+        open.frames.frame(entry).map_err(|e| format!("cannot write {}: {e}", open.path.display()))?;
+        self.store.kill.at("journal");
+        Ok(())
     }
 
     fn seal(&mut self) -> Result<(), String> {
@@ -249,11 +254,13 @@ impl Desk {
         manifest::sync(&folder)?;
         let said = Said { part: Piece { file, bytes, hash }, segments: std::mem::take(&mut self.sealed) };
         let said = serde_json::to_string(&said).map_err(|e| e.to_string())?;
+        self.store.kill.at("part");
         Ok(Kept { epoch: cut.epoch, worker: self.worker, said })
     }
 
     /// All parts are durable: the manifest, then what is no longer needed goes.
     fn complete(&mut self, binding: &Binding, parts: &[Kept]) -> Result<(), String> {
+        let _span = tracing::info_span!("checkpoint", epoch = binding.epoch).entered();
         let Store { state, plan, fingerprint, .. } = &self.store;
         let cut = Cut::behind(binding);
         let mut pieces = vec![];
@@ -277,11 +284,15 @@ impl Desk {
             parts: pieces,
             segments: self.segments.clone(),
         };
-        manifest::write(state, &manifest)?;
+        manifest::write(state, &manifest, &self.store.kill)?;
+        self.store.kill.at("checkpoint");
         let (took, bytes) = (self.cut_at.elapsed(), manifest.bytes());
         self.store.note(|pace| {
             (pace.complete, pace.took, pace.bytes, pace.at) = (pace.complete + 1, took, bytes, Some(made_at));
         });
+        if let Some(metrics) = &self.store.metrics {
+            metrics.checkpointed(took, bytes);
+        }
         let pause = self.store.pace().pause;
         tracing::info!(epoch = cut.epoch, workers = parts.len(), bytes, ?pause, ?took, "checkpoint");
         self.forget(manifest)

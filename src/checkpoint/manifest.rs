@@ -2,6 +2,7 @@
 
 use super::fingerprint::Fingerprint;
 use crate::error::Error;
+use crate::fault::Kill;
 use dataflows::snapshot::Cut;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -107,13 +108,16 @@ pub fn sync(folder: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// In words.
-pub fn write(state: &Path, manifest: &Manifest) -> Result<(), String> {
+pub fn write(state: &Path, manifest: &Manifest, kill: &Kill) -> Result<(), String> {
     let folder = folder(state, manifest.cut.epoch);
     let (partial, path) = (folder.join("manifest.partial"), folder.join(FILE));
     let text = serde_json::to_string_pretty(manifest).map_err(|e| e.to_string())?;
     let written = File::create(&partial)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, &path));
+        .and_then(|()| {
+            kill.at("manifest");
+            fs::rename(&partial, &path)
+        });
     written.map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     sync(&folder)?;
     folder.parent().map_or(Ok(()), sync)

@@ -15,6 +15,7 @@ use crate::cli::compute::Cluster;
 use crate::cli::{Failure, run};
 use crate::engine::{State, Stop};
 use crate::error::Error;
+use crate::fault::Kill;
 use crate::settings::Settings;
 use crate::sink::kafka::{self, KafkaSink, Recovered, Wanted};
 use crate::source::bindings::{self, Log};
@@ -40,9 +41,9 @@ pub struct Start {
 }
 
 /// Where a run keeps its checkpoints, without the one that it goes on from.
-pub fn keeping(settings: &Settings, state: &Path) -> State {
+pub fn keeping(settings: &Settings, state: &Path, kill: Kill) -> State {
     let fingerprint = Fingerprint::of(&settings.plan, &settings.schema, &settings.kafka.topic);
-    let store = Store::new(state, Arc::new(settings.plan.clone()), fingerprint);
+    let store = Store::new(state, Arc::new(settings.plan.clone()), fingerprint, kill);
     State { store, every: Every::Millis(settings.checkpoint_every), from: None }
 }
 
@@ -52,7 +53,7 @@ pub fn keeping(settings: &Settings, state: &Path) -> State {
 /// When another run uses the directory, Kafka is away, or what is there does not fit.
 pub fn start(settings: &Settings, state: &Path, live: policy::Live, cluster: &Cluster, stop: &Stop) -> Result<Start, Failure> {
     let log = Arc::new(Log::open(state, Duration::from_millis(settings.kafka.keep_bindings.unsigned_abs()))?);
-    let mut keeping = keeping(settings, state);
+    let mut keeping = keeping(settings, state, cluster.kill.clone());
     let mut taken = None;
     if settings.sinks.kafka {
         let fingerprint = serde_json::to_vec(keeping.store.fingerprint()).map_err(|e| Error::Bug(e.to_string()))?;
