@@ -22,7 +22,7 @@ impl Shop {
     fn new(broker: &Broker, name: &str) -> Shop {
         let shop = Shop { kafka: broker.settings(name), dir: tempfile::tempdir().unwrap() };
         // No rows to Kafka here, and new partitions are looked for all the time.
-        let settings = "[sinks]\nkafka = false\n[time]\nidle_timeout = \"1s\"\n\
+        let settings = "[sinks]\nkafka = false\n[http]\nlisten = \"off\"\n[time]\nidle_timeout = \"1s\"\n\
                         [kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = 300\n\"reconnect.backoff.max.ms\" = 300\n";
         std::fs::write(shop.path("vitrine.toml"), settings).unwrap();
         shop
