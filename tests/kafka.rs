@@ -16,6 +16,8 @@ mod secrets;
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
+#[path = "kafka/source.rs"]
+mod source;
 #[path = "kafka/kills.rs"]
 mod kills;
 #[path = "kafka/health.rs"]
