@@ -59,12 +59,15 @@ struct Partition {
     idle: bool,
 }
 
+/// A binding: the watermark before and after it, inputs that were added, ranges by input.
+type Shape = (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>);
+
 /// The rule in the words of the contract, for one partition after the other; each binding as its watermark and its ranges.
 #[derive(Default)]
 struct ByHand {
     partitions: Vec<Partition>,
     watermark: u32,
-    bindings: Vec<(u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>)>,
+    bindings: Vec<Shape>,
 }
 
 impl ByHand {
@@ -100,7 +103,7 @@ impl ByHand {
     }
 }
 
-fn shape(binding: &Binding) -> (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>) {
+fn shape(binding: &Binding) -> Shape {
     let ranges = binding.blocks.iter().map(|b| (b.input, (b.start, b.upto))).collect();
     (binding.before, binding.after, binding.added.clone(), ranges)
 }

@@ -183,6 +183,7 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
         state: None,
         stop: Stop::default(),
         faults: Default::default(),
+        metrics: Arc::new(crate::metrics::Metrics::new(&settings.plan, workers, Arc::default())),
         progress: Arc::default(),
     };
     let (stop, progress, sink) = (job.stop.clone(), job.progress.clone(), Box::new(kept.clone()));
