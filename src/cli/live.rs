@@ -5,7 +5,7 @@ mod start;
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
-use super::{Failure, Session, SettingsArgs, World, flag};
+use super::{Failure, Session, SettingsArgs, World, flag, restart};
 use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
 use crate::engine::{self, Job, Sink, State, Stop};
@@ -14,6 +14,7 @@ use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
 use crate::sink::files::Files;
 use crate::sink::tally::Tally;
+use crate::sink::webhook::Webhook;
 use crate::source::bindings::{self, Log};
 use crate::source::kafka::{From, Topic};
 use crate::source::live::Live;
@@ -53,6 +54,9 @@ pub struct Run {
     /// What readers of the rows in Kafka see of a crash: exactly-once, or at-least-once with less delay [default: exactly-once]
     #[arg(long, value_name = "WHAT")]
     delivery: Option<String>,
+    /// Start again from the checkpoint when the run dies, so many times in a row, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    restart: u32,
     /// Folder for the tables as files
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -120,6 +124,9 @@ impl Run {
     /// # Errors
     /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        if self.restart > 0 {
+            return restart::restart(self.restart, &restart::without(&session.given), world);
+        }
         let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;
@@ -145,7 +152,7 @@ impl Run {
 
         topic.look(self.from)?;
         let stop = Stop::default();
-        let Start { policy, log, out, state, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let Start { policy, log, out, state, again, first, said } = start(&settings, &self.state, live, &cluster, &stop)?;
         let state = State { store: state.store.watched(metrics.clone()), ..state };
         if let Some(out) = &out {
             out.watched(metrics.clone());
@@ -174,9 +181,14 @@ impl Run {
         let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
         let written = files.clone().map(|files| Box::new(files) as Sink);
         let sent = out.clone().map(|out| Box::new(out) as Sink);
-        let sinks = written.into_iter().chain(sent).chain(sink).collect();
+        let webhook = settings.sinks.webhook.as_ref().map(|webhook| Webhook::start(webhook, first, said)).transpose()?;
+        let posted = webhook.clone().map(|webhook| Box::new(webhook) as Sink);
+        let sinks = written.into_iter().chain(sent).chain(posted).chain(sink).collect();
         let report = run::run(job, &settings, world, Some(tally.before(sinks)));
         watched.finish();
+        if let Some(webhook) = webhook {
+            webhook.finish();
+        }
         let report = match out {
             // What the sink says of its failure is more than what the engine heard of it.
             Some(out) => report.map_err(|why| out.failure().map_or(why, Failure::Run)).and_then(|report| {

@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Of a binding: the watermark before and after, what was added, and by partition what counts.
+type Shape = (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>);
+
 const DRIFT: i64 = 60_000;
 const IDLE: i64 = 5_000;
 
@@ -58,9 +61,6 @@ struct Partition {
     pending: Option<i64>,
     idle: bool,
 }
-
-/// A binding: the watermark before and after it, inputs that were added, ranges by input.
-type Shape = (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>);
 
 /// The rule in the words of the contract, for one partition after the other; each binding as its watermark and its ranges.
 #[derive(Default)]
