@@ -16,6 +16,7 @@ pub mod produce;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod config;
+pub mod health;
 pub mod completions;
 mod failure;
 
@@ -64,6 +65,9 @@ struct Logging {
     /// Say more: -v lifecycle, -vv details, -vvv everything
     #[arg(short, long, global = true, help_heading = "Logging", action = ArgAction::Count)]
     verbose: u8,
+    /// How the log on stderr is written
+    #[arg(long, global = true, help_heading = "Logging", value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: telemetry::Format,
 }
 
 /// Where settings come from.
@@ -144,6 +148,7 @@ enum Command {
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
+    Health(health::Health),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -165,7 +170,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     };
     let session = Session { screen: Screen::default(), quiet: cli.logging.quiet };
     let level = telemetry::Level::new(cli.logging.quiet, cli.logging.verbose);
-    telemetry::init(level, world.var("RUST_LOG"), &session.screen);
+    telemetry::init(level, cli.logging.log_format, world.var("RUST_LOG"), &session.screen);
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
@@ -176,6 +181,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
+        Command::Health(args) => args.run(world),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

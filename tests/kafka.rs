@@ -10,6 +10,8 @@ pub mod broker;
 pub mod read;
 #[path = "kafka/local.rs"]
 mod local;
+#[path = "kafka/secrets.rs"]
+mod secrets;
 #[path = "kafka/produce.rs"]
 mod produce;
 #[path = "kafka/sink.rs"]

@@ -1,5 +1,8 @@
 //! Settings: what each layer may say, who wins, and what a person who mistypes reads.
 
+#[path = "settings/kafka.rs"]
+mod kafka;
+
 use vitrine::settings::layer::{DEFAULTS, Flag, Origin};
 use vitrine::settings::{Error, Given, Settings, value};
 

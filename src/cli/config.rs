@@ -43,7 +43,13 @@ impl Config {
     /// When the settings are wrong.
     pub fn run(&self, world: &World) -> Result<(), Failure> {
         match &self.command {
-            Command::Check(given) => print(&checked(&given.settings.load(world)?, given.json)),
+            Command::Check(given) => {
+                let settings = given.settings.load(world)?;
+                // Secrets are read, and options are shown to librdkafka, when a client is made: here already.
+                #[cfg(feature = "kafka")]
+                crate::kafka::client::common(&settings.kafka)?;
+                print(&checked(&settings, given.json))
+            }
             Command::Show(given) => {
                 let settings = given.settings.load(world)?;
                 if given.json { print(&pretty(&as_json(&settings.effective))) } else { print(&settings.effective.text()) }

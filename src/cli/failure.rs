@@ -29,6 +29,9 @@ pub enum Failure {
     /// Something besides the run itself cannot be read or written.
     #[error("{0}")]
     Io(String),
+    /// A service that is needed does not answer.
+    #[error("{0}")]
+    Away(String),
     /// The settings are wrong.
     #[error("{0}")]
     Settings(#[from] settings::Error),
@@ -46,6 +49,7 @@ impl Failure {
         match self {
             Failure::Failed => 1,
             Failure::Shown | Failure::Usage(_) => 2,
+            Failure::Away(_) => 69,
             Failure::Io(_) | Failure::Files(_) => 74,
             Failure::Settings(_) => 78,
             Failure::Run(error) => error.exit_code(),

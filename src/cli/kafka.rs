@@ -50,7 +50,7 @@ struct Where {
 
 #[derive(Debug, Args)]
 struct UpArgs {
-    /// Where it listens, on 127.0.0.1; 0 takes a free one [default: 9092]
+    /// Where it listens, on 127.0.0.1; 0 takes a free one [default: that of kafka.brokers, 9092]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     #[command(flatten)]
@@ -148,7 +148,7 @@ impl UpArgs {
             }
         })
         .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
-        match local.start(&install, self.port, world.var("KAFKA_HEAP_OPTS"))? {
+        match local.start(&install, self.port, usual(settings), world.var("KAFKA_HEAP_OPTS"))? {
             Up::Already(broker) => {
                 let own = settings.on_loopback(broker.address());
                 let made = Admin::new(&own)?.create(&crate::kafka::topics::all(&own))?;
@@ -164,6 +164,15 @@ impl UpArgs {
             }
         }
     }
+}
+
+/// The port at which the settings look for a broker on this machine, so that the other commands find this one.
+fn usual(settings: &kafka::Kafka) -> u16 {
+    let local = |broker: &str| {
+        let (host, port) = broker.rsplit_once(':')?;
+        ["localhost", "127.0.0.1"].contains(&host).then(|| port.parse().ok())?
+    };
+    settings.brokers.split(',').find_map(local).unwrap_or(9092)
 }
 
 impl Where {

@@ -8,7 +8,7 @@ use super::shown::Shown;
 use super::{Failure, Session, SettingsArgs, World, flag};
 use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
-use crate::engine::{self, Job, Sink, Stop};
+use crate::engine::{self, Job, Sink, State, Stop};
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
@@ -124,15 +124,22 @@ impl Run {
         let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;
-        let mut topic = topic(&settings)?;
+        let metrics = run::metrics(&settings, &cluster);
+        let mut topic = topic(&settings)?.watched(metrics.clone());
         let live = policy::Live {
             advance_when_idle: settings.clock.advance_when_idle.then_some(settings.clock.idle_timeout),
             pace: PACE,
             until_caught_up: self.until_caught_up,
         };
         if !cluster.speaks() {
-            let state = Some(start::keeping(&settings, &self.state, cluster.kill.clone()));
-            let job = Job { state, ..job(&settings, &cluster, topic, Policy::Live(live), None) };
+            let keeping = start::keeping(&settings, &self.state, cluster.kill.clone());
+            let state = Some(State { store: keeping.store.watched(metrics.clone()), ..keeping });
+            let job = Job {
+                state,
+                progress: metrics.progress.clone(),
+                metrics,
+                ..job(&settings, &cluster, topic, Policy::Live(live), None)
+            };
             run::run(job, &settings, world, None)?;
             return Ok(());
         }
@@ -140,6 +147,10 @@ impl Run {
         topic.look(self.from)?;
         let stop = Stop::default();
         let Start { policy, log, out, state, again, first, said } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let state = State { store: state.store.watched(metrics.clone()), ..state };
+        if let Some(out) = &out {
+            out.watched(metrics.clone());
+        }
         let (store, tables) = (state.store.clone(), run::tables(&settings));
         let files = self.out.as_ref().map(|dir| match &state.from {
             Some(_) => Files::again(dir, &tables),
@@ -147,7 +158,9 @@ impl Run {
             None => Files::create(dir, &tables, self.force || again),
         });
         let files = files.transpose()?;
-        let job = Job { stop, state: Some(state), ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
+        let progress = metrics.progress.clone();
+        let job =
+            Job { stop, state: Some(state), progress, metrics, ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
 
         let progress = job.progress.clone();
         let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);

@@ -13,6 +13,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -127,6 +128,9 @@ pub struct Sender {
     producer: ThreadedProducer<Reports>,
     topic: String,
     brokers: String,
+    partitions: i32,
+    /// Records without a key so far.
+    keyless: Cell<u64>,
 }
 
 impl Sender {
@@ -136,40 +140,47 @@ impl Sender {
     /// Settings that do not work, no broker, or no topic.
     pub fn new(kafka: &Kafka) -> Result<Sender, Error> {
         let admin = Admin::new(kafka)?;
-        let there = admin.topics(FIRST)?.contains_key(&kafka.topic);
-        match (there, kafka.create_topics) {
-            (true, _) => {}
-            (false, true) => {
+        let there = admin.topics(FIRST)?.get(&kafka.topic).copied();
+        let partitions = match (there, kafka.create_topics) {
+            (Some(partitions), _) => partitions,
+            (None, true) => {
                 admin.create(&[topics::sales(kafka)])?;
+                kafka.partitions
             }
-            (false, false) => {
+            (None, false) => {
                 return Err(Error::Unavailable(format!(
                     "there is no topic {} at {}, and [kafka] create_topics is false",
                     kafka.topic, kafka.brokers
                 )));
             }
-        }
-        Sender::to(kafka)
+        };
+        Sender::to(kafka, partitions)
     }
 
     /// Connects to a topic that is there.
     ///
     /// # Errors
     /// Settings that do not work.
-    fn to(kafka: &Kafka) -> Result<Sender, Error> {
+    fn to(kafka: &Kafka, partitions: i32) -> Result<Sender, Error> {
         let producer = client::producer(kafka)?.create_with_context(Reports::default()).map_err(|e| client::cannot(&e))?;
-        Ok(Sender { producer, topic: kafka.topic.clone(), brokers: kafka.brokers.clone() })
+        let (topic, brokers) = (kafka.topic.clone(), kafka.brokers.clone());
+        Ok(Sender { producer, topic, brokers, partitions, keyless: Cell::new(0) })
     }
 
-    /// Hands a record over, and waits while the queue is full. False when `stopped` said so before it was taken.
+    /// Hands a record over, and waits while the queue is full. One without a key goes to the next partition in turn, so that the same
+    /// records always lie in the same places. False when `stopped` said so before it was taken.
     ///
     /// # Errors
     /// When the producer cannot go on.
     pub fn send(&self, key: Option<&str>, value: &[u8], stopped: &dyn Fn() -> bool) -> Result<bool, Error> {
-        let mut record = BaseRecord::to(&self.topic).payload(value);
-        if let Some(key) = key {
-            record = record.key(key);
-        }
+        let record = BaseRecord::to(&self.topic).payload(value);
+        let mut record = match key {
+            Some(key) => record.key(key),
+            None => {
+                let turn = self.keyless.replace(self.keyless.get() + 1);
+                record.partition((turn % u64::from(self.partitions.max(1).unsigned_abs())) as i32)
+            }
+        };
         let mut backoff = Backoff::new();
         loop {
             match self.producer.send(record) {

@@ -120,12 +120,12 @@ impl Local {
         Error::Output(format!("cannot write to {}: {e}", self.dir.display()))
     }
 
-    /// Starts it unless it runs. Port 0 takes any that is free. `heap` goes before our own, as `KAFKA_HEAP_OPTS` does in Kafka's
+    /// Starts it unless it runs, on `port` when that is asked for, else on the `usual` one. Port 0 takes any that is free. `heap` goes before our own, as `KAFKA_HEAP_OPTS` does in Kafka's
     /// own scripts.
     ///
     /// # Errors
     /// A port that is taken, a folder that cannot be written, a Java that does not start.
-    pub fn start(&self, install: &Install, port: Option<u16>, heap: Option<&str>) -> Result<Up, Error> {
+    pub fn start(&self, install: &Install, port: Option<u16>, usual: u16, heap: Option<&str>) -> Result<Up, Error> {
         let lock = self.lock()?;
         if let Some(broker) = self.running() {
             return match port {
@@ -137,7 +137,7 @@ impl Local {
                 _ => Ok(Up::Already(broker)),
             };
         }
-        let port = free(port.unwrap_or(9092))?;
+        let port = free(port.unwrap_or(usual))?;
         // Only the node itself talks to it; any port will do.
         let controller = free(0)?;
         let write = |name: &str, text: String| std::fs::write(self.file(name), text).map_err(|e| self.cannot(&e));
@@ -344,8 +344,9 @@ impl Started {
 /// Makes the topics, and begins and ends a life of a transactional id: after it a broker can do all that we ask of one.
 fn serves(kafka: &Kafka) -> Result<Vec<String>, Error> {
     let made = Admin::new(kafka)?.create(&topics::all(kafka))?;
-    let producer: BaseProducer<client::Logged> =
-        client::transactional(kafka, "vitrine-ready")?.create_with_context(client::Logged).map_err(|e| client::cannot(&e))?;
+    let producer: BaseProducer<client::Logged> = client::transactional(kafka, "vitrine-ready")?
+        .create_with_context(client::Logged::default())
+        .map_err(|e| client::cannot(&e))?;
     producer.init_transactions(client::PATIENCE).map_err(|e| crate::kafka::admin::away(&kafka.brokers, &e))?;
     Ok(made)
 }

@@ -73,7 +73,7 @@ fn whole(found: &[(i32, String, usize)]) {
 #[test]
 fn records_arrive_once_and_by_key() {
     let (_cluster, kafka) = cluster(&[]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     send(&sender, 0..500);
     let delivered = sender.finish(|| true);
     assert_eq!((delivered.records(), delivered.failed, sender.records()), (500, 0, 500));
@@ -87,7 +87,7 @@ fn records_arrive_once_and_by_key() {
 #[test]
 fn errors_of_the_broker_are_dealt_with() {
     let (cluster, kafka) = cluster(&[("retry.backoff.ms", "10")]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     let errors = [
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
@@ -102,7 +102,7 @@ fn errors_of_the_broker_are_dealt_with() {
 #[test]
 fn a_broker_may_go_and_come_back() {
     let (cluster, kafka) = cluster(&[]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     send(&sender, 0..100);
     while sender.in_flight() > 0 {
         std::thread::yield_now();
@@ -123,7 +123,7 @@ fn a_broker_may_go_and_come_back() {
 #[test]
 fn what_no_broker_takes_in_time_has_failed() {
     let (cluster, kafka) = cluster(&[("message.timeout.ms", "300")]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     cluster.broker_down(1).unwrap();
     send(&sender, 0..10);
     let delivered = sender.finish(|| true);
@@ -135,7 +135,7 @@ fn what_no_broker_takes_in_time_has_failed() {
 #[test]
 fn what_is_given_up_has_failed() {
     let (cluster, kafka) = cluster(&[]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     cluster.broker_down(1).unwrap();
     send(&sender, 0..10);
     let delivered = sender.finish(|| false);
@@ -146,7 +146,7 @@ fn what_is_given_up_has_failed() {
 #[test]
 fn a_full_queue_is_waited_for_until_told_to_stop() {
     let (cluster, kafka) = cluster(&[("queue.buffering.max.messages", "5")]);
-    let sender = Sender::to(&kafka).unwrap();
+    let sender = Sender::to(&kafka, PARTITIONS).unwrap();
     cluster.broker_down(1).unwrap();
     send(&sender, 0..5);
     let asked = Cell::new(0);

@@ -3,6 +3,7 @@
 
 use super::topic::{From, Topic};
 use crate::engine::{self, Job, Report, Stop};
+use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use crate::settings::{Given, Settings};
 use crate::source::live::Live;
@@ -169,6 +170,7 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
     };
     let kept = Kept::default();
     let source = Arc::new(topic);
+    let metrics = Arc::new(Metrics::new(&settings.plan, workers, Arc::default()));
     let job = Job {
         plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
@@ -183,7 +185,8 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
         state: None,
         stop: Stop::default(),
         faults: Default::default(),
-        progress: Arc::default(),
+        progress: metrics.progress.clone(),
+        metrics,
     };
     let (stop, progress, sink) = (job.stop.clone(), job.progress.clone(), Box::new(kept.clone()));
     let thread = std::thread::spawn(move || {
