@@ -8,6 +8,8 @@ mod run;
 mod shown;
 #[cfg(feature = "kafka")]
 pub mod live;
+#[cfg(feature = "kafka")]
+mod restart;
 pub mod demo;
 pub mod replay;
 pub mod generate;
@@ -15,6 +17,7 @@ pub mod generate;
 pub mod produce;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod checkpoint;
 pub mod config;
 pub mod health;
 pub mod completions;
@@ -121,6 +124,8 @@ impl SettingsArgs {
 pub struct Session {
     screen: Screen,
     quiet: bool,
+    /// The arguments as they were given.
+    given: Vec<OsString>,
 }
 
 impl Session {
@@ -149,6 +154,8 @@ enum Command {
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
     Health(health::Health),
+    /// Show the checkpoints of a state directory
+    Checkpoint(checkpoint::Checkpoint),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -160,7 +167,8 @@ enum Command {
 /// # Errors
 /// Whatever stopped the command; its [`Failure::code`] is the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(), Failure> {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors and go to stdout; clap knows which is which.
@@ -168,7 +176,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
             return if error.use_stderr() { Err(Failure::Shown) } else { piped(shown) };
         }
     };
-    let session = Session { screen: Screen::default(), quiet: cli.logging.quiet };
+    let given = args.into_iter().skip(1).collect();
+    let session = Session { screen: Screen::default(), quiet: cli.logging.quiet, given };
     let level = telemetry::Level::new(cli.logging.quiet, cli.logging.verbose);
     telemetry::init(level, cli.logging.log_format, world.var("RUST_LOG"), &session.screen);
     match cli.command {
@@ -182,6 +191,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
         Command::Health(args) => args.run(world),
+        Command::Checkpoint(args) => args.run(),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

@@ -18,3 +18,5 @@ mod produce;
 mod sink;
 #[path = "kafka/kills.rs"]
 mod kills;
+#[path = "kafka/health.rs"]
+mod health;

@@ -12,6 +12,9 @@ pub enum Failure {
     /// A check failed, and what was printed says which.
     #[error("")]
     Failed,
+    /// A process that this one started has said why it ended, with this exit code.
+    #[error("")]
+    Said(u8),
     /// Wrong usage.
     #[error("{0}")]
     Usage(String),
@@ -48,6 +51,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Failed => 1,
+            Failure::Said(code) => *code,
             Failure::Shown | Failure::Usage(_) => 2,
             Failure::Away(_) => 69,
             Failure::Io(_) | Failure::Files(_) => 74,

@@ -5,7 +5,7 @@ mod start;
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
-use super::{Failure, Session, SettingsArgs, World, flag};
+use super::{Failure, Session, SettingsArgs, World, flag, restart};
 use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
 use crate::engine::{self, Job, Sink, State, Stop};
@@ -54,6 +54,9 @@ pub struct Run {
     /// What readers of the rows in Kafka see of a crash: exactly-once, or at-least-once with less delay [default: exactly-once]
     #[arg(long, value_name = "WHAT")]
     delivery: Option<String>,
+    /// Start again from the checkpoint when the run dies, so many times in a row, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    restart: u32,
     /// Folder for the tables as files
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -121,6 +124,9 @@ impl Run {
     /// # Errors
     /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        if self.restart > 0 {
+            return restart::restart(self.restart, &restart::without(&session.given), world);
+        }
         let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;

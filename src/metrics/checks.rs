@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(failing(&m, 1_560_000), Vec::<&str>::new());
         assert_eq!(failing(&m, 1_560_001), ["epochs"]);
         // it left, and another one waits
-        (m.handed.store(3, Relaxed), m.progress.epochs.store(4, Relaxed));
+        m.handed.store(3, Relaxed);
+        m.progress.epochs.store(4, Relaxed);
         assert_eq!(failing(&m, 1_570_000), Vec::<&str>::new());
         m.handed.store(4, Relaxed);
         assert_eq!(failing(&m, 9_000_000), Vec::<&str>::new());

@@ -23,6 +23,8 @@ pub struct Broker {
 pub fn vitrine(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vitrine"));
     command.args(args).env_remove("RUST_LOG").env_remove("VITRINE_CONFIG").env("NO_COLOR", "1").stdin(Stdio::null());
+    // Many run at a time, and nobody asks them how they are.
+    command.env("VITRINE__HTTP__LISTEN", "off");
     command
 }
 

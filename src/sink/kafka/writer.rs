@@ -216,7 +216,7 @@ impl Writer {
 
     fn begin(&self, open: &mut Open) -> Result<(), Error> {
         if open.begun.is_some() {
-            return self.delivered();
+            return self.delivered(open);
         }
         open.begun = Some(Instant::now());
         if self.exact {
@@ -377,21 +377,22 @@ impl Writer {
     /// Waits until all is delivered. Not by `flush`, which looks in slices of 100 ms.
     fn wait(&self, open: &Open) -> Result<(), Error> {
         while self.producer.in_flight_count() > 0 {
-            self.delivered()?;
+            self.delivered(open)?;
             if self.shared.queue.given_up() && open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE) {
                 return Err(Error::Unavailable("given up while records were on their way".into()));
             }
             std::thread::sleep(LOOK);
         }
-        self.delivered()
+        self.delivered(open)
     }
 
     /// Whether every record so far was delivered or is on its way.
-    fn delivered(&self) -> Result<(), Error> {
+    fn delivered(&self, open: &Open) -> Result<(), Error> {
         let failed = self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner);
         match &*failed {
             None => Ok(()),
-            Some((_, error)) if fenced(error) => Err(why(error, &self.me.job, false)),
+            // A client that cannot go on throws away what it has, and says so of each record.
+            Some((_, error)) if fenced(error) || self.fatal().is_some() => Err(self.why(error, open)),
             Some((topic, error)) => Err(Error::Unavailable(format!("a record could not be delivered to {topic}: {error}"))),
         }
     }
@@ -445,8 +446,12 @@ impl Writer {
         // A transaction that took longer than its timeout was ended by the brokers, in the same words.
         let long = open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE);
         // Once the client has failed for good, all that is asked of it fails in the same general words.
-        let fatal = self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code));
-        why(fatal.as_ref().unwrap_or(error), &self.me.job, long)
+        why(self.fatal().as_ref().unwrap_or(error), &self.me.job, long)
+    }
+
+    /// Why the client has failed for good, if it has.
+    fn fatal(&self) -> Option<KafkaError> {
+        self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code))
     }
 }
 

@@ -15,11 +15,11 @@ struct Came {
 }
 
 /// A receiver that gives these answers, then 200 for ever; what came can be received.
-fn receiver(answers: &[&'static str]) -> (String, mpsc::Receiver<Came>) {
+fn receiver(answers: &'static [&'static str]) -> (String, mpsc::Receiver<Came>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (tell, told) = mpsc::channel();
-    let mut answers = answers.to_vec().into_iter();
+    let mut answers = answers.iter().copied();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());

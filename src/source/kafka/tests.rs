@@ -3,7 +3,6 @@
 
 use super::topic::{From, Topic};
 use crate::engine::{self, Job, Report, Stop};
-use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use crate::settings::{Given, Settings};
 use crate::source::live::Live;
@@ -170,7 +169,6 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
     };
     let kept = Kept::default();
     let source = Arc::new(topic);
-    let metrics = Arc::new(Metrics::new(&settings.plan, workers, Arc::default()));
     let job = Job {
         plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
@@ -185,8 +183,8 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
         state: None,
         stop: Stop::default(),
         faults: Default::default(),
-        progress: metrics.progress.clone(),
-        metrics,
+        metrics: Arc::new(crate::metrics::Metrics::new(&settings.plan, workers, Arc::default())),
+        progress: Arc::default(),
     };
     let (stop, progress, sink) = (job.stop.clone(), job.progress.clone(), Box::new(kept.clone()));
     let thread = std::thread::spawn(move || {
