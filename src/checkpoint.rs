@@ -17,6 +17,7 @@ pub mod resume;
 
 use crate::error::Error;
 use crate::fault::Kill;
+use crate::metrics::Metrics;
 use dataflows::edge::Marks;
 use dataflows::plan::Plan;
 use dataflows::snapshot::{Keeper, Resume};
@@ -53,6 +54,8 @@ pub struct Store {
     /// Which run this is among those that use the directory.
     run: String,
     pace: Arc<Mutex<Pace>>,
+    /// Who hears of them.
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Store {
@@ -60,7 +63,12 @@ impl Store {
     /// is where the process dies, in tests.
     pub fn new(state: &Path, plan: Arc<Plan>, fingerprint: Fingerprint, kill: Kill) -> Store {
         let run = format!("{:013}-{}", crate::engine::now(), std::process::id());
-        Store { state: state.to_path_buf(), plan, fingerprint, kill, run, pace: Arc::default() }
+        Store { state: state.to_path_buf(), plan, fingerprint, kill, run, pace: Arc::default(), metrics: None }
+    }
+
+    /// These numbers say how checkpoints go.
+    pub fn watched(self, metrics: Arc<Metrics>) -> Store {
+        Store { metrics: Some(metrics), ..self }
     }
 
     /// What its checkpoints depend on.

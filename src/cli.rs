@@ -8,6 +8,8 @@ mod run;
 mod shown;
 #[cfg(feature = "kafka")]
 pub mod live;
+#[cfg(feature = "kafka")]
+mod restart;
 pub mod demo;
 pub mod replay;
 pub mod generate;
@@ -15,7 +17,9 @@ pub mod generate;
 pub mod produce;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod checkpoint;
 pub mod config;
+pub mod health;
 pub mod completions;
 mod failure;
 
@@ -64,6 +68,9 @@ struct Logging {
     /// Say more: -v lifecycle, -vv details, -vvv everything
     #[arg(short, long, global = true, help_heading = "Logging", action = ArgAction::Count)]
     verbose: u8,
+    /// How the log on stderr is written
+    #[arg(long, global = true, help_heading = "Logging", value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: telemetry::Format,
 }
 
 /// Where settings come from.
@@ -117,6 +124,8 @@ impl SettingsArgs {
 pub struct Session {
     screen: Screen,
     quiet: bool,
+    /// The arguments as they were given.
+    given: Vec<OsString>,
 }
 
 impl Session {
@@ -144,6 +153,9 @@ enum Command {
     /// Run an Apache Kafka of your own, for development
     #[cfg(feature = "kafka")]
     Kafka(kafka::Kafka),
+    Health(health::Health),
+    /// Show the checkpoints of a state directory
+    Checkpoint(checkpoint::Checkpoint),
     /// Validate the settings, or show them with where each comes from
     Config(config::Config),
     /// Print completions for a shell
@@ -155,7 +167,8 @@ enum Command {
 /// # Errors
 /// Whatever stopped the command; its [`Failure::code`] is the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(), Failure> {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors and go to stdout; clap knows which is which.
@@ -163,9 +176,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
             return if error.use_stderr() { Err(Failure::Shown) } else { piped(shown) };
         }
     };
-    let session = Session { screen: Screen::default(), quiet: cli.logging.quiet };
+    let given = args.into_iter().skip(1).collect();
+    let session = Session { screen: Screen::default(), quiet: cli.logging.quiet, given };
     let level = telemetry::Level::new(cli.logging.quiet, cli.logging.verbose);
-    telemetry::init(level, world.var("RUST_LOG"), &session.screen);
+    telemetry::init(level, cli.logging.log_format, world.var("RUST_LOG"), &session.screen);
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
@@ -176,6 +190,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Kafka(args) => args.run(world, &session),
+        Command::Health(args) => args.run(world),
+        Command::Checkpoint(args) => args.run(),
         Command::Config(args) => args.run(world),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

@@ -16,6 +16,7 @@ pub use panics::explain;
 use crate::checkpoint::Store;
 use crate::checkpoint::manifest::Manifest;
 use crate::error::Error;
+use crate::metrics::{Metrics, Stage};
 use crate::source::Input;
 use crate::source::live::Live;
 use abort::Abort;
@@ -72,6 +73,8 @@ pub struct Job {
     pub faults: Faults,
     /// How far the run is, for whoever displays it; moves on process 0.
     pub progress: Arc<Progress>,
+    /// How it is doing, for whoever asks; the progress is part of it.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Journal and checkpoints of a run.
@@ -231,6 +234,7 @@ where
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step_to_the_end(worker, &mut context)));
         let all = stepped.unwrap_or_else(|panic| Err(panics::error(&*panic))).unwrap_or_else(|error| {
             self.abort.fail(error.clone());
+            self.job.metrics.fail();
             let _ = self.failures.send(Some(error)); // nobody listens after the first failure
             vec![]
         });
@@ -271,10 +275,16 @@ where
         let mut running = clock::install(worker, context, &self.settings, inputs, decoder, &self.build);
         self.abort.wakes(running.waker(worker));
         self.job.stop.wakes(running.waker(worker));
+        let metrics = &self.job.metrics;
+        metrics.enter(Stage::Running);
         // No time-out: every wake-up has its own activation.
         while worker.has_dataflows() && self.abort.error().is_none() {
             worker.step_or_park(None);
             running.stepped();
+            metrics.publish(index % self.job.workers, context);
+            if self.job.stop.requested() {
+                metrics.enter(Stage::Draining);
+            }
             if let Some(failure) = context.failure() {
                 return Err(failure.into());
             }

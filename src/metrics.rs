@@ -12,12 +12,12 @@ pub mod status;
 pub mod text;
 pub mod watch;
 
-use dataflows::clock::{Counters, Progress};
+use dataflows::clock::{Binding, Context, Every, Progress};
 use dataflows::plan::Plan;
 use histogram::Histogram;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Partitions that have numbers of their own; those behind them are in the sums only.
@@ -89,9 +89,37 @@ pub struct Partition {
     pub end: AtomicI64,
     /// Whether it has stood at its end for the idle timeout.
     pub idle: AtomicBool,
+    /// What was read and has not left: up to which offset, and the broker's time of the newest record.
+    arrived: Mutex<VecDeque<(u64, i64)>>,
 }
 
+/// Batches of a partition whose times are remembered until they leave; of more, the oldest are forgotten.
+const MOST_BATCHES: usize = 4_096;
+
 impl Partition {
+    /// Read up to this offset; the newest record that came with it, in the broker's time.
+    pub fn at(&self, next: u64, newest: Option<i64>) {
+        self.position.store(i64::try_from(next).unwrap_or(i64::MAX), Relaxed);
+        if let Some(newest) = newest {
+            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            if arrived.len() >= MOST_BATCHES {
+                arrived.pop_front();
+            }
+            arrived.push_back((next, newest));
+        }
+    }
+
+    /// The newest of the batches that have left with the records up to this offset.
+    fn left(&self, upto: u64) -> Option<i64> {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = None;
+        // A batch is bound in pieces when an epoch ends within it; it counts with the piece that ends it.
+        while let Some((_, at)) = arrived.pop_front_if(|batch| batch.0 <= upto) {
+            newest = newest.max(Some(at));
+        }
+        newest
+    }
+
     /// Records that could be read and have not been.
     pub fn lag(&self) -> i64 {
         (self.end.load(Relaxed) - self.position.load(Relaxed)).max(0)
@@ -134,7 +162,7 @@ pub struct Sink {
     pub reachable: AtomicBool,
     /// Messages that wait in the producer.
     pub queued: AtomicU64,
-    /// Messages that were sent again or refused.
+    /// Times that the brokers asked us to try again.
     pub errors: AtomicU64,
     /// Transactions that were committed.
     pub committed: AtomicU64,
@@ -166,6 +194,7 @@ pub struct Checkpoint {
 pub struct Metrics {
     /// When this was made, in milliseconds since the Unix epoch.
     pub started: i64,
+    sources: OnceLock<Vec<String>>,
     /// How far the run is.
     pub progress: Arc<Progress>,
     stage: AtomicU8,
@@ -182,6 +211,8 @@ pub struct Metrics {
     pub suppressed: AtomicU64,
     /// Epochs whose rows have all been handed over: this one is next.
     pub handed: AtomicU64,
+    /// When an epoch that moved the watermark was handed over last, in milliseconds since the Unix epoch.
+    pub moved: AtomicI64,
     /// The epoch that the last check found on its way, and when it was first found so.
     waits: Mutex<Option<(u64, i64)>>,
     /// From the broker's time of the newest record of an epoch until all rows of the epoch had been handed over.
@@ -209,6 +240,7 @@ impl Metrics {
         };
         Metrics {
             started: now(),
+            sources: OnceLock::new(),
             progress,
             stage: AtomicU8::new(Stage::Starting as u8),
             failed: AtomicBool::new(false),
@@ -218,12 +250,29 @@ impl Metrics {
             events: Default::default(),
             suppressed: AtomicU64::new(0),
             handed: AtomicU64::new(0),
+            moved: AtomicI64::new(0),
             waits: Mutex::default(),
             latency: Histogram::default(),
             source: Source::default(),
             sink: Sink::default(),
             checkpoint: Checkpoint::default(),
         }
+    }
+
+    /// The run is about to begin: what it reads, whether that is live, and how often a checkpoint is cut.
+    pub fn begin(&self, sources: Vec<String>, live: bool, every: Option<Every>) {
+        let _ = self.sources.set(sources); // a run begins once
+        self.source.live.store(live, Relaxed);
+        let every = match every {
+            Some(Every::Millis(ms)) => ms,
+            _ => 0,
+        };
+        self.checkpoint.every.store(every, Relaxed);
+    }
+
+    /// What is read, by name.
+    pub fn sources(&self) -> &[String] {
+        self.sources.get().map_or(&[], Vec::as_slice)
     }
 
     /// What the engine is about now.
@@ -242,8 +291,9 @@ impl Metrics {
     }
 
     /// Stores what a worker of this process has counted; after each of its steps.
-    pub fn publish(&self, worker: usize, counters: &Counters, entries: u64, bytes: u64) {
+    pub fn publish(&self, worker: usize, context: &Context) {
         let Some(w) = self.workers.get(worker) else { return };
+        let counters = &context.counters;
         w.read.store(counters.read.get(), Relaxed);
         let fates = [&counters.rejected, &counters.too_late, &counters.duplicate, &counters.accepted];
         w.fates.iter().zip(fates).for_each(|(to, from)| to.store(from.get(), Relaxed));
@@ -251,8 +301,9 @@ impl Metrics {
         w.missing.store(counters.missing.get(), Relaxed);
         w.keys.store(counters.keys.get(), Relaxed);
         self.suppressed.fetch_max(counters.suppressed.get(), Relaxed);
-        w.state[0].store(entries, Relaxed);
-        w.state[1].store(bytes, Relaxed);
+        let sizes = context.sizes.get().classes;
+        w.state[0].store(sizes.iter().map(|c| c.0 as u64).sum(), Relaxed);
+        w.state[1].store(sizes.iter().map(|c| c.1 as u64).sum(), Relaxed);
         for (to, n) in self.windows.iter().zip(counters.unrevised.borrow().iter()) {
             to.unrevised.fetch_max(*n, Relaxed);
         }
@@ -267,6 +318,16 @@ impl Metrics {
 
     fn sum(&self, of: impl Fn(&Worker) -> &AtomicU64) -> u64 {
         self.workers.iter().map(|w| of(w).load(Relaxed)).sum()
+    }
+
+    /// All rows of an epoch have left: how long that took since the brokers had the record that closed its ticks.
+    pub fn left(&self, binding: &Binding) {
+        let partitions = self.source.partitions();
+        let known = binding.blocks.iter().filter_map(|b| Some((partitions.get(&i32::try_from(b.input).ok()?)?, b.upto)));
+        let newest = known.filter_map(|(partition, upto)| partition.left(upto)).max();
+        if let Some(newest) = newest.filter(|_| binding.after > binding.before) {
+            self.latency.observe((now() - newest) as f64 / 1000.0);
+        }
     }
 
     /// For how long the same epoch has been on its way, as far as checks have seen it; 0 when none is.

@@ -7,6 +7,7 @@
 pub mod layer;
 pub mod raw;
 pub mod value;
+pub mod http;
 pub mod kafka;
 mod resolve;
 mod shop;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub epoch_bytes: u64,
     /// Where the brokers are, and what is there.
     pub kafka: Kafka,
+    /// Health and metrics.
+    pub http: http::Http,
     /// Between two checkpoints, milliseconds.
     pub checkpoint_every: i64,
     /// Where the rows of a run go.

@@ -19,13 +19,16 @@ use std::time::Duration;
 use timely::dataflow::operators::Inspect;
 use vitrine::engine::{Job, Report, Stop, run};
 use vitrine::error::Error;
+use vitrine::metrics::Metrics;
 use vitrine::source::Input;
 
 /// A job over these inputs on so many workers.
 fn job(inputs: Vec<Input>, workers: usize) -> Job {
     let spec = dataflows::plan::Spec::default();
+    let plan = Arc::new(dataflows::plan::Plan::new(&spec).expect("the default plan"));
+    let metrics = Arc::new(Metrics::new(&plan, workers, Arc::default()));
     Job {
-        plan: Arc::new(dataflows::plan::Plan::new(&spec).expect("the default plan")),
+        plan,
         schema: Arc::default(),
         inputs,
         live: None,
@@ -38,7 +41,8 @@ fn job(inputs: Vec<Input>, workers: usize) -> Job {
         state: None,
         faults: Default::default(),
         stop: Stop::default(),
-        progress: Arc::default(),
+        progress: metrics.progress.clone(),
+        metrics,
     }
 }
 

@@ -12,9 +12,14 @@ pub mod read;
 mod local;
 #[path = "kafka/secrets.rs"]
 mod secrets;
+#[cfg(feature = "tls")]
+#[path = "kafka/tls.rs"]
+mod tls;
 #[path = "kafka/produce.rs"]
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
 #[path = "kafka/kills.rs"]
 mod kills;
+#[path = "kafka/health.rs"]
+mod health;

@@ -6,6 +6,7 @@ mod clock;
 mod settings;
 mod oracle;
 mod golden;
+mod health;
 mod invariance;
 mod cli;
 #[cfg(feature = "kafka")]

@@ -45,6 +45,11 @@ struct Row {
 const NOTHING: u32 = u32::MAX;
 
 impl Messages {
+    /// The broker's time of the message that came last, if it has one.
+    pub fn newest(&self) -> Option<i64> {
+        self.rows.last().and_then(|row| row.timestamp)
+    }
+
     /// Adds a message whose value starts at `value` among the bytes of the block. Values come in order.
     pub fn push<'a>(
         &mut self,

@@ -9,6 +9,8 @@ mod by_hand;
 mod consume;
 #[path = "clock/harness.rs"]
 mod harness;
+#[path = "clock/live.rs"]
+mod live;
 #[path = "clock/policies.rs"]
 mod policies;
 

@@ -115,6 +115,9 @@ impl Keeper for Writer {
     fn keep(&mut self, cut: Cut, part: Part) -> Result<(), String> {
         self.hand(Task::Keep(cut, Box::new(part)))?;
         let (pause, first) = (self.began.take().map(|at| at.elapsed()).unwrap_or_default(), self.first);
+        if let Some(metrics) = &self.store.metrics {
+            metrics.checkpoint.pause.observe(pause.as_secs_f64());
+        }
         self.store.note(|pace| {
             pace.longest_pause = pace.longest_pause.max(pause);
             if first {
@@ -257,6 +260,7 @@ impl Desk {
 
     /// All parts are durable: the manifest, then what is no longer needed goes.
     fn complete(&mut self, binding: &Binding, parts: &[Kept]) -> Result<(), String> {
+        let _span = tracing::info_span!("checkpoint", epoch = binding.epoch).entered();
         let Store { state, plan, fingerprint, .. } = &self.store;
         let cut = Cut::behind(binding);
         let mut pieces = vec![];
@@ -286,6 +290,9 @@ impl Desk {
         self.store.note(|pace| {
             (pace.complete, pace.took, pace.bytes, pace.at) = (pace.complete + 1, took, bytes, Some(made_at));
         });
+        if let Some(metrics) = &self.store.metrics {
+            metrics.checkpointed(took, bytes);
+        }
         let pause = self.store.pace().pause;
         tracing::info!(epoch = cut.epoch, workers = parts.len(), bytes, ?pause, ?took, "checkpoint");
         self.forget(manifest)

@@ -12,6 +12,9 @@ pub enum Failure {
     /// A check failed, and what was printed says which.
     #[error("")]
     Failed,
+    /// A process that this one started has said why it ended, with this exit code.
+    #[error("")]
+    Said(u8),
     /// Wrong usage.
     #[error("{0}")]
     Usage(String),
@@ -29,6 +32,9 @@ pub enum Failure {
     /// Something besides the run itself cannot be read or written.
     #[error("{0}")]
     Io(String),
+    /// A service that is needed does not answer.
+    #[error("{0}")]
+    Away(String),
     /// The settings are wrong.
     #[error("{0}")]
     Settings(#[from] settings::Error),
@@ -45,7 +51,9 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Failed => 1,
+            Failure::Said(code) => *code,
             Failure::Shown | Failure::Usage(_) => 2,
+            Failure::Away(_) => 69,
             Failure::Io(_) | Failure::Files(_) => 74,
             Failure::Settings(_) => 78,
             Failure::Run(error) => error.exit_code(),

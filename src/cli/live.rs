@@ -5,10 +5,10 @@ mod start;
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::shown::Shown;
-use super::{Failure, Session, SettingsArgs, World, flag};
+use super::{Failure, Session, SettingsArgs, World, flag, restart};
 use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
-use crate::engine::{self, Job, Sink, Stop};
+use crate::engine::{self, Job, Sink, State, Stop};
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
@@ -53,6 +53,9 @@ pub struct Run {
     /// What readers of the rows in Kafka see of a crash: exactly-once, or at-least-once with less delay [default: exactly-once]
     #[arg(long, value_name = "WHAT")]
     delivery: Option<String>,
+    /// Start again from the checkpoint when the run dies, so many times in a row, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    restart: u32,
     /// Folder for the tables as files
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -120,18 +123,28 @@ impl Run {
     /// # Errors
     /// Bad settings, a Kafka that is away at the start, or an output that cannot be written.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
+        if self.restart > 0 {
+            return restart::restart(self.restart, &restart::without(&session.given), world);
+        }
         let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         let cluster = self.compute.resolve()?;
-        let mut topic = topic(&settings)?;
+        let metrics = run::metrics(&settings, &cluster);
+        let mut topic = topic(&settings)?.watched(metrics.clone());
         let live = policy::Live {
             advance_when_idle: settings.clock.advance_when_idle.then_some(settings.clock.idle_timeout),
             pace: PACE,
             until_caught_up: self.until_caught_up,
         };
         if !cluster.speaks() {
-            let state = Some(start::keeping(&settings, &self.state, cluster.kill.clone()));
-            let job = Job { state, ..job(&settings, &cluster, topic, Policy::Live(live), None) };
+            let keeping = start::keeping(&settings, &self.state, cluster.kill.clone());
+            let state = Some(State { store: keeping.store.watched(metrics.clone()), ..keeping });
+            let job = Job {
+                state,
+                progress: metrics.progress.clone(),
+                metrics,
+                ..job(&settings, &cluster, topic, Policy::Live(live), None)
+            };
             run::run(job, &settings, world, None)?;
             return Ok(());
         }
@@ -139,6 +152,10 @@ impl Run {
         topic.look(self.from)?;
         let stop = Stop::default();
         let Start { policy, log, out, state, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let state = State { store: state.store.watched(metrics.clone()), ..state };
+        if let Some(out) = &out {
+            out.watched(metrics.clone());
+        }
         let (store, tables) = (state.store.clone(), run::tables(&settings));
         let files = self.out.as_ref().map(|dir| match &state.from {
             Some(_) => Files::again(dir, &tables),
@@ -146,7 +163,9 @@ impl Run {
             None => Files::create(dir, &tables, self.force || again),
         });
         let files = files.transpose()?;
-        let job = Job { stop, state: Some(state), ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
+        let progress = metrics.progress.clone();
+        let job =
+            Job { stop, state: Some(state), progress, metrics, ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
 
         let progress = job.progress.clone();
         let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);

@@ -5,7 +5,11 @@ use super::{Failure, World, print};
 use crate::console::report::Report;
 use crate::engine::{self, Job, Sink, Stop};
 use crate::error::Error;
+use crate::http::Server;
+use crate::metrics::Metrics;
+use crate::metrics::watch::Watch;
 use crate::settings::Settings;
+use crate::settings::http::Listen;
 use crate::sink::tally::Totals;
 use crate::source::Input;
 use dataflows::clock::Counts;
@@ -19,8 +23,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The numbers of a run of these settings.
+pub fn metrics(settings: &Settings, cluster: &Cluster) -> Arc<Metrics> {
+    Arc::new(Metrics::new(&settings.plan, cluster.workers, Arc::default()))
+}
+
 /// Makes the job of these settings.
 pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_bytes: u64) -> Job {
+    let metrics = metrics(settings, cluster);
     Job {
         plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
@@ -35,7 +45,8 @@ pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_byt
         state: None,
         stop: Stop::default(),
         faults: cluster.faults,
-        progress: Arc::default(),
+        progress: metrics.progress.clone(),
+        metrics,
     }
 }
 
@@ -56,11 +67,32 @@ pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> 
         config: format!("{:032x}", identity(settings.effective.values().as_bytes())),
         engine: format!("vitrine {}", env!("CARGO_PKG_VERSION")),
     };
+    let metrics = job.metrics.clone();
+    metrics.begin(names.clone(), job.live.is_some(), job.state.as_ref().map(|state| state.every));
+    let _endpoint = endpoint(&job, settings)?;
+    let sink = sink.map(|sink| Watch::before(metrics, sink));
     let setup = Arc::new(Setup { origin, faults: job.faults });
     tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
     let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
     tracing::info!("run ends");
     Ok(report)
+}
+
+/// Health and metrics over HTTP, where the settings say so.
+fn endpoint(job: &Job, settings: &Settings) -> Result<Option<Server>, Failure> {
+    let Some(address) = settings.http.address(job.live.is_some(), job.process) else { return Ok(None) };
+    match Server::start(address, job.metrics.clone(), settings.http.limits) {
+        Ok(server) => Ok(Some(server)),
+        // Nobody asked for this address, so it is no reason not to run.
+        Err(e) if settings.http.listen == Listen::Auto => {
+            tracing::warn!("no health and metrics at {address}: {e}; name another address with [http] listen");
+            Ok(None)
+        }
+        Err(e) => {
+            let advice = "name another address with [http] listen, or switch it off with \"off\"";
+            Err(Failure::Io(format!("cannot serve health and metrics at {address}: {e}; {advice}")))
+        }
+    }
 }
 
 /// The tables that these settings fill.

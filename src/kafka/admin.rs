@@ -95,7 +95,7 @@ impl Admin {
     /// Settings that no client can be made of.
     pub fn new(kafka: &Kafka) -> Result<Admin, Error> {
         let config = client::admin(kafka)?;
-        let client = config.create_with_context(Logged).map_err(|e| client::cannot(&e))?;
+        let client = config.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
         let contact = config.create_with_context(Contact::default()).map_err(|e| client::cannot(&e))?;
         let tokens = matches!(kafka.security.proof, Some(Proof::Oidc { .. }));
         Ok(Admin { client, contact, brokers: kafka.brokers.clone(), tokens })
@@ -128,7 +128,7 @@ impl Admin {
         let client = self.contact.client();
         let there = self.topics(PATIENCE)?.into_iter().filter(|(name, _)| !name.starts_with("__"));
         let held = there.map(|(topic, partitions)| {
-            let watermarks = (0..partitions).map(|partition| client.fetch_watermarks(&topic, partition, PATIENCE));
+            let watermarks = (0..partitions).map(|partition| settled(|| client.fetch_watermarks(&topic, partition, PATIENCE)));
             let offsets = watermarks.map(|found| found.map(|(low, high)| high - low)).sum::<Result<i64, _>>();
             offsets.map(|offsets| Held { topic, partitions, offsets }).map_err(|e| away(&self.brokers, &e))
         });
@@ -201,6 +201,25 @@ pub fn away(brokers: &str, error: &KafkaError) -> Error {
         None => error.to_string(),
     };
     Error::Unavailable(format!("Kafka at {brokers}: {why}"))
+}
+
+/// Asks again while the brokers are still finding out who leads a partition, as after a topic was made or a broker came back.
+///
+/// # Errors
+/// What the last answer was, after [`PATIENCE`].
+pub fn settled<T>(mut ask: impl FnMut() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, PreferredLeaderNotAvailable, ReplicaNotAvailable};
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask();
+        let code = answer.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        let unsettled =
+            matches!(code, Some(NotLeaderForPartition | LeaderNotAvailable | PreferredLeaderNotAvailable | ReplicaNotAvailable));
+        if !unsettled || Instant::now() >= until {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Waits for an answer of the admin client, which speaks in futures; its own threads do the work.

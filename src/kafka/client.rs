@@ -5,12 +5,16 @@
 //! 3. A secret goes from its file or variable straight into the client. `ClientConfig` leaves it out of its own `Debug`.
 
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::settings::kafka::{Kafka, Proof, Protocol, Security};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::statistics::Statistics;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// How long a question to the cluster may take before we say that it is away.
@@ -187,11 +191,44 @@ pub fn cannot(error: &KafkaError) -> Error {
     }
 }
 
-/// The context of a client that has nothing to say but to the log.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Logged;
+/// The context of a client that has nothing to say but to the log, and, when it is watched, to the metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Logged(Option<Arc<Metrics>>);
+
+/// How often a client that is watched says how it is doing.
+const SAYS: (&str, &str) = ("statistics.interval.ms", "1000");
+
+/// A client that says now and then how it is doing, unless the settings say how often.
+pub fn watched(config: &mut ClientConfig) {
+    if config.get(SAYS.0).is_none() {
+        config.set(SAYS.0, SAYS.1);
+    }
+}
+
+/// Whether a broker answers this client.
+pub fn reachable(said: &Statistics) -> bool {
+    said.brokers.values().any(|broker| matches!(broker.state.as_str(), "UP" | "UPDATE"))
+}
+
+impl Logged {
+    /// For a consumer that reads sales: it tells the metrics where partitions end.
+    pub fn telling(metrics: Option<Arc<Metrics>>) -> Logged {
+        Logged(metrics)
+    }
+}
 
 impl ClientContext for Logged {
+    fn stats(&self, said: Statistics) {
+        let Some(metrics) = &self.0 else { return };
+        metrics.source.reachable.store(reachable(&said), Relaxed);
+        let mine = metrics.source.partitions();
+        for partition in said.topics.values().flat_map(|topic| topic.partitions.values()) {
+            // Before the first answer there is no end.
+            if let Some(known) = mine.get(&partition.partition).filter(|_| partition.ls_offset >= 0) {
+                known.end.store(partition.ls_offset, Relaxed);
+            }
+        }
+    }
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }

@@ -71,6 +71,6 @@ mod tests {
         assert_eq!(read.quantile(0.5), Some(0.002));
         assert_eq!(read.quantile(0.8), Some(0.2));
         assert_eq!(read.quantile(1.0), Some(f64::INFINITY));
-        assert!((read.sum - 1_000_000_000.2021).abs() < 1e-3);
+        assert!((read.sum - (1e9 + 0.2021)).abs() < 1e-3);
     }
 }

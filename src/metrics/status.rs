@@ -16,6 +16,7 @@ pub fn status(m: &Metrics, limits: &Limits) -> Value {
     let watermark = m.watermark();
     let mut all = json!({
         "engine": concat!("vitrine ", env!("CARGO_PKG_VERSION")),
+        "sources": m.sources(),
         "stage": m.stage().name(),
         "started": time(m.started),
         "uptime_seconds": uptime,

@@ -153,7 +153,7 @@ fn sink(m: &Metrics, page: &mut Page) -> Result<(), Error> {
     }
     page.gauge("sink_reachable", "Whether a broker takes what is sent", f64::from(u8::from(sink.reachable.load(Relaxed))))?;
     page.gauge("sink_queue_messages", "Messages that wait in the producer", sink.queued.load(Relaxed) as f64)?;
-    page.counter("sink_errors", "Messages that were sent again or refused", sink.errors.load(Relaxed))?;
+    page.counter("sink_errors", "Times that the brokers asked to try again", sink.errors.load(Relaxed))?;
     let ended = [("committed", sink.committed.load(Relaxed)), ("aborted", sink.aborted.load(Relaxed))];
     page.counters("sink_transactions", "Transactions by how they ended", "result", ended)?;
     page.histogram("sink_transaction_duration_seconds", "From the first message to the commit", &sink.transaction)

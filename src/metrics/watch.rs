@@ -1,6 +1,6 @@
 //! Counts what is handed to the sinks, on its way there.
 
-use super::{EVENT_TYPES, Metrics};
+use super::{EVENT_TYPES, Metrics, now};
 use dataflows::clock::Binding;
 use dataflows::edge::{RowSink, Table, TickRows};
 use serde::Deserialize;
@@ -54,7 +54,14 @@ impl RowSink for Watch {
     }
 
     fn epoch(&mut self, binding: &Binding) -> Result<(), String> {
-        self.sink.epoch(binding)?;
+        tracing::debug_span!("epoch", epoch = binding.epoch).in_scope(|| self.sink.epoch(binding))?;
+        // Kafka has the rows when their transaction is committed.
+        if !self.metrics.sink.live.load(Relaxed) {
+            self.metrics.left(binding);
+        }
+        if binding.after > binding.before {
+            self.metrics.moved.store(now(), Relaxed);
+        }
         self.metrics.handed.store(binding.epoch + 1, Relaxed);
         Ok(())
     }

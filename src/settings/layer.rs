@@ -283,7 +283,7 @@ impl Effective {
     }
 
     /// All values that rows depend on, without where they come from: equal texts are equal settings. Where the brokers are and
-    /// what they ask of us, and where else rows go, changes no row.
+    /// what they ask of us, where else rows go, and who asks how we are, changes no row.
     pub fn values(&self) -> String {
         let outside = |path: &str| ["kafka.", "sinks.", "checkpoint.", "http."].iter().any(|section| path.starts_with(section));
         let own = self.leaves.iter().filter(|leaf| !outside(&leaf.path));

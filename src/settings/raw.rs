@@ -27,6 +27,8 @@ pub struct Raw {
     pub ingest: Ingest,
     /// `[replay]`
     pub replay: Replay,
+    /// `[http]`
+    pub http: Http,
     /// `[kafka]`
     pub kafka: Kafka,
     /// `[checkpoint]`
@@ -116,6 +118,16 @@ pub struct Ingest {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Replay {
     pub epoch_bytes: Size,
+}
+
+/// `[http]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Http {
+    pub listen: String,
+    pub ready_lag: Span,
+    pub live_stall: Span,
 }
 
 /// `[kafka]`. Secrets are not among these: see [`Effective::secret`](super::layer::Effective::secret).

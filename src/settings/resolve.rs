@@ -35,9 +35,10 @@ impl Settings {
             advance_when_idle: raw.time.advance_when_idle,
         };
         let kafka = super::kafka::resolve(&raw.kafka, &effective)?;
+        let http = super::http::resolve(&raw.http, &effective)?;
         let checkpoint_every = raw.checkpoint.every.0.max(1);
         let sinks = Sinks { kafka: raw.sinks.kafka };
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, checkpoint_every, sinks, generate, demo, effective })
+        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, http, checkpoint_every, sinks, generate, demo, effective })
     }
 }
 

@@ -32,11 +32,13 @@ pub use progress::Recovered;
 pub use start::{Wanted, open};
 
 use crate::error::Error;
+use crate::metrics::Metrics;
 use dataflows::clock::Binding;
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use queue::{Item, Queue};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 /// How many of the last progress records are remembered by their offset.
@@ -65,6 +67,8 @@ struct Shared {
     stats: Mutex<Stats>,
     /// Of the last progress records: the last epoch, the offset.
     records: Mutex<VecDeque<(u64, i64)>>,
+    /// Who hears how writing goes.
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
 }
 
 /// The sink. Clones are handles to the same one: one for the engine, one to finish with.
@@ -96,6 +100,12 @@ impl KafkaSink {
         let i = records.partition_point(|(last, _)| *last < epoch);
         // What was before the oldest that is remembered is not known to be in it.
         records.get(i).filter(|_| i > 0 || records.len() < REMEMBERED).map(|(_, offset)| *offset)
+    }
+
+    /// These numbers say how writing goes.
+    pub fn watched(&self, metrics: Arc<Metrics>) {
+        metrics.sink.live.store(true, Relaxed);
+        let _ = self.shared.metrics.set(metrics); // once
     }
 
     /// What it has done so far.

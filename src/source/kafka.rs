@@ -17,3 +17,6 @@ mod watch;
 mod topic;
 
 pub use topic::{From, Topic};
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub struct Broker {
 pub fn vitrine(args: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vitrine"));
     command.args(args).env_remove("RUST_LOG").env_remove("VITRINE_CONFIG").env("NO_COLOR", "1").stdin(Stdio::null());
+    // Many run at a time, and nobody asks them how they are.
+    command.env("VITRINE__HTTP__LISTEN", "off");
     command
 }
 
@@ -63,12 +65,6 @@ pub fn shared() -> Option<&'static Broker> {
 impl Broker {
     /// A broker of one's own, which is stopped when it is dropped.
     pub fn start() -> Broker {
-        let dir = tempfile::tempdir().unwrap().keep();
-        // The guard reads until this process closes the pipe, by ending in whatever way; Ctrl-C does not reach it.
-        let script = "read line; \"$0\" kafka down --dir \"$1\"; rm -rf \"$1\"";
-        let mut guard = Command::new("sh");
-        guard.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin("vitrine")).arg(&dir).process_group(0);
-        let guard = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let guarded = format!("127.0.0.1:{port}");
         let properties = format!(
@@ -77,8 +73,22 @@ impl Broker {
              listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
              user_{NAME}=\"{PASSWORD}\";\n"
         );
+        let mut broker = Broker::prepared(properties, |_| ());
+        broker.guarded = guarded;
+        broker
+    }
+
+    /// A broker with further settings, in a folder in which something may be done before it starts.
+    pub fn prepared(properties: String, prepare: impl FnOnce(&Path)) -> Broker {
+        let dir = tempfile::tempdir().unwrap().keep();
+        // The guard reads until this process closes the pipe, by ending in whatever way; Ctrl-C does not reach it.
+        let script = "read line; \"$0\" kafka down --dir \"$1\"; rm -rf \"$1\"";
+        let mut guard = Command::new("sh");
+        guard.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin("vitrine")).arg(&dir).process_group(0);
+        let guard = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::fs::write(dir.join("guarded.properties"), properties).unwrap();
-        let mut broker = Broker { dir, address: String::new(), guarded, pid: 0, guard };
+        prepare(&dir);
+        let mut broker = Broker { dir, address: String::new(), guarded: String::new(), pid: 0, guard };
         broker.up();
         broker
     }

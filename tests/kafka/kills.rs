@@ -65,7 +65,7 @@ impl Job<'_> {
     }
 
     /// Starts the processes of a run. The one with the `fault` is the first, or that with the part of a checkpoint.
-    fn start(&mut self, (workers, processes): (usize, usize), fault: Option<&str>, more: &[&str]) -> Vec<Child> {
+    fn start(&mut self, (workers, processes): (usize, usize), fault: Option<&str>, more: &[&str]) -> Vec<Process> {
         self.runs += 1;
         let hosts = self.folder.join(format!("hosts-{}", self.runs));
         let ports: Vec<std::net::TcpListener> =
@@ -85,8 +85,9 @@ impl Job<'_> {
             if let Some(fault) = fault.filter(|_| process == guilty) {
                 command.args(["--fault", &format!("kill={fault}")]);
             }
+            command.env_remove("RUST_BACKTRACE");
             let log = self.folder.join(format!("run-{}-{process}.log", self.runs));
-            command.stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap()
+            Process(command.stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap())
         };
         (0..processes).map(begin).collect()
     }
@@ -100,11 +101,21 @@ impl Job<'_> {
     }
 }
 
+/// A process that does not outlive the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Waits for all processes of a run to end.
-fn wait(children: &mut [Child], longest: Duration) -> Option<Vec<ExitStatus>> {
+fn wait(children: &mut [Process], longest: Duration) -> Option<Vec<ExitStatus>> {
     let began = Instant::now();
     loop {
-        let ended: Vec<_> = children.iter_mut().filter_map(|child| child.try_wait().unwrap()).collect();
+        let ended: Vec<_> = children.iter_mut().filter_map(|child| child.0.try_wait().unwrap()).collect();
         if ended.len() == children.len() {
             return Some(ended);
         }
@@ -116,7 +127,7 @@ fn wait(children: &mut [Child], longest: Duration) -> Option<Vec<ExitStatus>> {
 }
 
 /// Sends sales as long as it lives.
-struct Producing(Child);
+struct Producing(Process);
 
 impl Producing {
     fn start(kafka: &Kafka) -> Producing {
@@ -133,19 +144,13 @@ impl Producing {
             "generate.cancels=0.02",
         ];
         let mut command = vitrine(&["produce", "-q", "--brokers", &kafka.brokers, "--topic", &kafka.topic]);
-        Producing(command.args(rate).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Producing(Process(command.args(rate).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
     }
 
     /// Until all that was sent is acknowledged.
     fn end(mut self) {
-        signal("TERM", self.0.id());
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Producing {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
+        signal("TERM", self.0.0.id());
+        self.0.0.wait().unwrap();
     }
 }
 
@@ -165,11 +170,11 @@ fn round(job: &mut Job, number: usize, hits: &mut BTreeMap<String, usize>) {
     if at_random {
         std::thread::sleep(Duration::from_millis(600 + some(number) as u64 % 2_500));
         let victim = &run[some(number + 7) % run.len()];
-        signal("KILL", victim.id());
+        signal("KILL", victim.0.id());
     }
     let ended = wait(&mut run, LONGEST);
     let Some(ended) = ended else {
-        run.iter().for_each(|child| signal("KILL", child.id()));
+        run.iter().for_each(|child| signal("KILL", child.0.id()));
         wait(&mut run, LONGEST).expect("the killed are gone");
         *hits.entry(format!("not reached: {point}")).or_default() += 1;
         return;
@@ -185,14 +190,14 @@ fn round(job: &mut Job, number: usize, hits: &mut BTreeMap<String, usize>) {
 fn zombie(job: &mut Job) {
     let mut zombie = job.start((2, 1), None, &[]);
     std::thread::sleep(Duration::from_secs(3));
-    signal("STOP", zombie[0].id());
+    signal("STOP", zombie[0].0.id());
     job.move_on();
     let mut heir = job.start((1, 1), None, &[]);
     std::thread::sleep(Duration::from_secs(4));
-    signal("CONT", zombie[0].id());
+    signal("CONT", zombie[0].0.id());
     let ended = wait(&mut zombie, LONGEST).expect("a zombie notices that it is one");
     assert_eq!(ended[0].code(), Some(74), "it was fenced, and says so");
-    signal("TERM", heir[0].id());
+    signal("TERM", heir[0].0.id());
     let ended = wait(&mut heir, LONGEST).expect("a run that is asked to stop stops");
     assert_eq!(ended[0].code(), Some(0));
 }
@@ -243,7 +248,7 @@ fn nothing_is_lost_and_nothing_comes_twice_whatever_dies() {
             std::thread::sleep(Duration::from_millis(500));
             broker.up();
             std::thread::sleep(Duration::from_secs(3));
-            signal("TERM", run[0].id());
+            signal("TERM", run[0].0.id());
             let ended = wait(&mut run, 2 * LONGEST).expect("the run ends when it is asked to");
             assert_eq!(ended[0].code(), Some(0), "a broker that dies and comes back ends no run");
         }

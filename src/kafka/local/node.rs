@@ -361,8 +361,9 @@ impl Started {
 /// Makes the topics, and begins and ends a life of a transactional id: after it a broker can do all that we ask of one.
 fn serves(kafka: &Kafka) -> Result<Vec<String>, Error> {
     let made = Admin::new(kafka)?.create(&topics::all(kafka))?;
-    let producer: BaseProducer<client::Logged> =
-        client::transactional(kafka, "vitrine-ready")?.create_with_context(client::Logged).map_err(|e| client::cannot(&e))?;
+    let producer: BaseProducer<client::Logged> = client::transactional(kafka, "vitrine-ready")?
+        .create_with_context(client::Logged::default())
+        .map_err(|e| client::cannot(&e))?;
     producer.init_transactions(client::PATIENCE).map_err(|e| crate::kafka::admin::away(&kafka.brokers, &e))?;
     Ok(made)
 }

@@ -55,7 +55,9 @@ pub fn open(wanted: Wanted<'_>) -> Result<(KafkaSink, Recovered), Error> {
         config.set("linger.ms", "2");
     }
     let progress_topic = topics::progress_name(kafka);
-    let reports = Reports::new(&progress_topic);
+    client::watched(&mut config);
+    let metrics = Arc::default();
+    let reports = Reports::new(&progress_topic, Arc::clone(&metrics));
     let producer: ThreadedProducer<Reports> = config.create_with_context(reports).map_err(|e| client::cannot(&e))?;
     if exact {
         begin(&producer, kafka)?;
@@ -68,7 +70,8 @@ pub fn open(wanted: Wanted<'_>) -> Result<(KafkaSink, Recovered), Error> {
         bindings: vec![],
         certificate: String::new(),
     };
-    let shared = Arc::new(Shared { queue: Queue::default(), stats: Mutex::new(Stats::default()), records: Mutex::default() });
+    let shared =
+        Arc::new(Shared { queue: Queue::default(), stats: Mutex::new(Stats::default()), records: Mutex::default(), metrics });
     let mut writer = Writer {
         producer,
         shared: shared.clone(),
@@ -175,7 +178,8 @@ fn code(error: &KafkaError) -> RDKafkaErrorCode {
 /// Reads the progress topic up to our own record.
 fn read(kafka: &Kafka, me: &Progress, from: Option<i64>) -> Result<Recovered, Error> {
     let topic = topics::progress_name(kafka);
-    let consumer: BaseConsumer<Logged> = client::consumer(kafka)?.create_with_context(Logged).map_err(|e| client::cannot(&e))?;
+    let consumer: BaseConsumer<Logged> =
+        client::consumer(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
     let mut place = TopicPartitionList::new();
     let start = from.map_or(Offset::Beginning, Offset::Offset);
     place.add_partition_offset(&topic, 0, start).and_then(|()| consumer.assign(&place)).map_err(|e| away(&kafka.brokers, &e))?;

@@ -10,6 +10,7 @@ use crate::engine::Stop;
 use crate::error::Error;
 use crate::fault::Kill;
 use crate::kafka::client::{self, Logged, PATIENCE};
+use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use dataflows::clock::Binding;
 use dataflows::edge::Table;
@@ -20,10 +21,11 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadat
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Epochs without a row are committed after so long.
@@ -45,11 +47,12 @@ pub(super) struct Reports {
     failed: Mutex<Option<(String, KafkaError)>>,
     /// The offset of the last record of progress.
     offset: AtomicI64,
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
 }
 
 impl Reports {
-    pub fn new(progress: &str) -> Reports {
-        Reports { progress: progress.into(), failed: Mutex::new(None), offset: AtomicI64::new(-1) }
+    pub fn new(progress: &str, metrics: Arc<OnceLock<Arc<Metrics>>>) -> Reports {
+        Reports { progress: progress.into(), failed: Mutex::new(None), offset: AtomicI64::new(-1), metrics }
     }
 }
 
@@ -59,6 +62,12 @@ impl ClientContext for Reports {
     }
     fn error(&self, error: KafkaError, reason: &str) {
         client::trouble(&error, reason);
+    }
+    fn stats(&self, said: Statistics) {
+        let Some(metrics) = self.metrics.get() else { return };
+        // A client that has nothing to send lets go of its brokers.
+        metrics.sink.reachable.store(client::reachable(&said) || said.msg_cnt == 0, Ordering::Relaxed);
+        metrics.sink.queued.store(said.msg_cnt, Ordering::Relaxed);
     }
 }
 
@@ -89,7 +98,7 @@ pub(super) struct Group {
 impl Group {
     pub fn new(kafka: &Kafka, exact: bool) -> Result<Group, Error> {
         let consumer: BaseConsumer<Logged> =
-            client::consumer(kafka)?.create_with_context(Logged).map_err(|e| client::cannot(&e))?;
+            client::consumer(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
         let metadata = if exact { consumer.group_metadata() } else { None };
         Ok(Group { topic: kafka.topic.clone(), metadata, consumer, moved: BTreeMap::new(), told: None })
     }
@@ -304,6 +313,8 @@ impl Writer {
         if open.bindings.is_empty() {
             return Ok(());
         }
+        let epoch = open.bindings.last().map(|binding| binding.epoch);
+        let _span = tracing::debug_span!("transaction", epoch, exact = self.exact).entered();
         self.begin(open)?;
         let done = std::mem::take(&mut open.bindings);
         let (last, epochs) = (done.last().map(|binding| binding.epoch), done.len());
@@ -311,6 +322,8 @@ impl Writer {
             // What is on the progress topic is delivered.
             self.wait(open)?;
         }
+        let metrics = self.shared.metrics.get();
+        let told = if metrics.is_some() { done.clone() } else { vec![] };
         let records = self.me.of(done);
         self.progress(&records, open)?;
         self.kill.at("progress");
@@ -325,6 +338,11 @@ impl Writer {
         self.kill.at("commit-after");
         let Open { begun, rows, cut, .. } = std::mem::take(open);
         let took = begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        if let Some(metrics) = metrics {
+            metrics.sink.committed.fetch_add(1, Ordering::Relaxed);
+            metrics.sink.transaction.observe(took.as_secs_f64());
+            told.iter().for_each(|binding| metrics.left(binding));
+        }
         tracing::debug!(epoch = last, epochs, rows, took_us = took.as_micros() as u64, "transaction committed");
         if let Some(last) = last {
             let mut records = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -396,6 +414,9 @@ impl Writer {
                 Err(KafkaError::Flush(e)) => tracing::warn!("Kafka: {e}; trying again"),
                 Err(e) => return Err(self.why(&e, open)),
             }
+            if let Some(metrics) = self.shared.metrics.get() {
+                metrics.sink.errors.fetch_add(1, Ordering::Relaxed);
+            }
             if self.shared.queue.given_up() {
                 return Err(Error::Unavailable("given up while a transaction was to be committed".into()));
             }
@@ -405,18 +426,27 @@ impl Writer {
 
     /// Gives up what is not committed, if the broker is there to hear it; else it finds out by itself.
     fn abort(&self, open: &Open) {
-        if self.exact
-            && open.begun.is_some()
-            && let Err(e) = self.producer.abort_transaction(Duration::from_secs(5))
-        {
-            tracing::info!("Kafka: {e}; the transaction is aborted by the brokers after its timeout, or by the next start");
+        if !self.exact || open.begun.is_none() {
+            return;
+        }
+        match self.producer.abort_transaction(Duration::from_secs(5)) {
+            Ok(()) => {
+                if let Some(metrics) = self.shared.metrics.get() {
+                    metrics.sink.aborted.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(e) => {
+                tracing::info!("Kafka: {e}; the transaction is aborted by the brokers after its timeout, or by the next start");
+            }
         }
     }
 
     fn why(&self, error: &KafkaError, open: &Open) -> Error {
         // A transaction that took longer than its timeout was ended by the brokers, in the same words.
         let long = open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE);
-        why(error, &self.me.job, long)
+        // Once the client has failed for good, all that is asked of it fails in the same general words.
+        let fatal = self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code));
+        why(fatal.as_ref().unwrap_or(error), &self.me.job, long)
     }
 }
 

@@ -5,6 +5,7 @@ use super::queue::{self, Queue};
 use super::standing::Standings;
 use super::watch::{Watch, Watching};
 use crate::kafka::client::Logged;
+use crate::metrics::{self, Metrics};
 use dataflows::clock::Failure;
 use dataflows::clock::binding::Found;
 use dataflows::clock::live::{Batch, Partitions, Taken};
@@ -13,6 +14,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 use timely::scheduling::SyncActivator;
 
@@ -25,6 +27,8 @@ struct Partition {
     held: VecDeque<Message>,
     queue: Queue,
     next: u64,
+    /// How far it is, for whoever asks.
+    told: Arc<metrics::Partition>,
 }
 
 /// See the [module](self).
@@ -38,11 +42,12 @@ pub struct Reader {
     watching: Watching,
     watch: Option<Watch>,
     wake: Option<SyncActivator>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Reader {
     /// Reads the topic called `name`; `watching` says what else it looks out for.
-    pub fn new(client: BaseConsumer<Logged>, name: &str, watching: Watching) -> Option<Reader> {
+    pub fn new(client: BaseConsumer<Logged>, name: &str, watching: Watching, metrics: Option<Arc<Metrics>>) -> Option<Reader> {
         let client = Arc::new(client);
         let topic = Rc::new(queue::Topic::new(client.clone(), name)?);
         Some(Reader {
@@ -54,6 +59,7 @@ impl Reader {
             watching,
             watch: None,
             wake: None,
+            metrics,
         })
     }
 }
@@ -153,7 +159,10 @@ impl Partitions for Reader {
         }
         tracing::info!(partition, start, "partition read");
         self.standings.add(partition, start);
-        self.partitions.insert(partition, Partition { held: VecDeque::new(), queue, next: start });
+        // Where nobody asks, it is told to nobody.
+        let told = self.metrics.as_ref().map(|metrics| metrics.source.partition(number)).unwrap_or_default();
+        told.at(start, None);
+        self.partitions.insert(partition, Partition { held: VecDeque::new(), queue, next: start, told });
         Ok(())
     }
 
@@ -165,11 +174,18 @@ impl Partitions for Reader {
         let (next, now) = (part.next, Instant::now());
         self.standings.with(partition, |standing| standing.read(next, at_end, now));
         if next > before {
+            part.told.at(next, batch.messages.newest());
+            part.told.idle.store(false, Relaxed);
             batch.next = next;
             return Ok(Taken::Batch(batch));
         }
         let said = self.standings.with(partition, |standing| standing.nothing(now));
         let (taken, again) = said.unwrap_or((Taken::Nothing, false));
+        match taken {
+            Taken::Idle => part.told.idle.store(true, Relaxed),
+            Taken::Awake => part.told.idle.store(false, Relaxed),
+            Taken::Batch(_) | Taken::Nothing => {}
+        }
         if again {
             tracing::warn!(partition, next, "there is more in the partition than comes: reading it again from here");
             part.held.clear();

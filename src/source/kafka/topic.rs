@@ -3,8 +3,9 @@
 use super::reader::Reader;
 use super::watch::Watching;
 use crate::error::Error;
-use crate::kafka::admin::away;
+use crate::kafka::admin::{away, settled};
 use crate::kafka::client::{self, Logged, PATIENCE};
+use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use crate::source::live::Source;
 use dataflows::clock::binding::Found;
@@ -12,10 +13,11 @@ use dataflows::clock::live::Partitions;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How often to look for new partitions.
-const DISCOVER: Duration = Duration::from_secs(60);
+/// How often to look for new partitions, unless `[kafka.properties]` says so.
+const DISCOVER: (&str, Duration) = ("topic.metadata.refresh.interval.ms", Duration::from_secs(60));
 
 /// A partition that does not move for so long although there is more is started again.
 const STUCK: Duration = Duration::from_secs(15);
@@ -37,6 +39,8 @@ pub struct Topic {
     name: String,
     /// What the first worker of the first process looks out for.
     watching: Watching,
+    /// Who hears how reading goes.
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Topic {
@@ -49,13 +53,13 @@ impl Topic {
         // Without a group: partitions are not given to us, we take them.
         config.remove("group.id");
         let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
-        Ok(Topic { config, name: kafka.topic.clone(), watching })
+        Ok(Topic { config, name: kafka.topic.clone(), watching, metrics: None })
     }
 
-    /// Other times than the usual ones.
-    pub fn with_pace(mut self, discover: Duration, stuck: Duration) -> Topic {
-        self.watching.stuck = stuck;
-        self.watching.discover = self.watching.discover.map(|_| discover);
+    /// These numbers say how reading goes.
+    pub fn watched(mut self, metrics: Arc<Metrics>) -> Topic {
+        client::watched(&mut self.config);
+        self.metrics = Some(metrics);
         self
     }
 
@@ -75,7 +79,7 @@ impl Topic {
             )));
         }
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
-        let ends = numbers.clone().map(|p| client.fetch_watermarks(&self.name, p, PATIENCE));
+        let ends = numbers.clone().map(|p| settled(|| client.fetch_watermarks(&self.name, p, PATIENCE)));
         let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
         let starts: Vec<i64> = match from {
             From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
@@ -85,7 +89,7 @@ impl Topic {
                 for p in numbers {
                     times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
                 }
-                let found = client.offsets_for_times(times, PATIENCE).map_err(|e| self.away(&e))?;
+                let found = settled(|| client.offsets_for_times(times.clone(), PATIENCE)).map_err(|e| self.away(&e))?;
                 let elements = found.elements();
                 let start = |(p, (_, end)): (usize, &(i64, i64))| {
                     let element = elements.iter().find(|element| element.partition() == p as i32);
@@ -101,12 +105,13 @@ impl Topic {
         let known = starts.iter().zip(&ends).zip(0..);
         let known = known.map(|((start, (_, end)), input)| Found { input, start: offset(*start), until: Some(offset(*end)) });
         self.watching.known = known.collect();
-        self.watching.discover = Some(DISCOVER);
+        let every = self.config.get(DISCOVER.0).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        self.watching.discover = Some(every.unwrap_or(DISCOVER.1));
         Ok(())
     }
 
     fn client(&self) -> Result<BaseConsumer<Logged>, Error> {
-        self.config.create_with_context(Logged).map_err(|e| client::cannot(&e))
+        self.config.create_with_context(Logged::telling(self.metrics.clone())).map_err(|e| client::cannot(&e))
     }
 
     fn brokers(&self) -> &str {
@@ -129,7 +134,7 @@ impl Source for Topic {
         if !first {
             (watching.discover, watching.known) = (None, vec![]);
         }
-        let reader = Reader::new(self.client()?, &self.name, watching);
+        let reader = Reader::new(self.client()?, &self.name, watching, self.metrics.clone());
         let reader = reader.ok_or_else(|| Error::Settings(format!("Kafka takes no topic called {}", self.name)))?;
         Ok(Box::new(reader))
     }

@@ -61,8 +61,9 @@ impl Clock {
                 self.take_over(block.input as usize, self.inputs[block.input as usize].bound);
             }
         }
-        for (_, start) in &binding.added {
-            self.add(*start, None);
+        for (input, start) in &binding.added {
+            let until = self.found.remove(input).and_then(|found| found.until);
+            self.add(*start, until);
         }
         binding.weight = std::mem::take(&mut self.weight);
         self.keep(&mut binding);
