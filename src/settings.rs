@@ -9,6 +9,7 @@ pub mod raw;
 pub mod value;
 pub mod http;
 pub mod kafka;
+pub mod sinks;
 mod resolve;
 mod shop;
 
@@ -17,6 +18,7 @@ use dataflows::plan::{Plan, Spec};
 use dataflows::schema::Schema;
 use kafka::Kafka;
 use layer::{Effective, Flag};
+use sinks::Sinks;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -83,13 +85,6 @@ impl Settings {
     pub fn load(given: &Given) -> Result<Settings, Error> {
         Settings::resolve(Effective::load(given.file.as_deref(), &given.env, &given.flags)?)
     }
-}
-
-/// Where the rows of a run go, besides files and the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sinks {
-    /// Each table to its topic.
-    pub kafka: bool,
 }
 
 /// One thing that is wrong, and where.

@@ -5,3 +5,5 @@ pub mod files;
 pub mod kafka;
 pub mod lines;
 pub mod tally;
+#[cfg(feature = "kafka")]
+pub mod webhook;

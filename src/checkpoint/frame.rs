@@ -102,7 +102,7 @@ impl Reader {
     ///
     /// # Errors
     /// In words, when the file is damaged.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, String> {
+    pub fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, String> {
         if !std::mem::replace(&mut self.begun, true) && self.take(MAGIC.len())? != MAGIC {
             return Err(damaged(&self.path, "it does not begin like one"));
         }
@@ -137,7 +137,7 @@ mod tests {
     fn read(path: &Path, bytes: u64) -> Result<Vec<Vec<u32>>, String> {
         let mut reader = Reader::open(path, bytes)?;
         let mut all = vec![];
-        while let Some(value) = reader.next()? {
+        while let Some(value) = reader.read()? {
             all.push(value);
         }
         Ok(all)

@@ -52,7 +52,7 @@ pub fn first(state: &Path, from: &Manifest) -> Result<First, Error> {
 
 fn part(folder: &Path, piece: &Piece) -> Result<Part, Error> {
     let path = folder.join(&piece.file);
-    let part = Reader::open(&path, piece.bytes).and_then(|mut reader| reader.next::<Part>()).map_err(Error::Input)?;
+    let part = Reader::open(&path, piece.bytes).and_then(|mut reader| reader.read::<Part>()).map_err(Error::Input)?;
     part.ok_or_else(|| Error::Input(format!("{} is empty", path.display())))
 }
 
@@ -68,7 +68,7 @@ impl Iterator for Lane {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((segment, reader)) = &mut self.open {
-                match reader.next() {
+                match reader.read() {
                     Ok(Some(entry)) => return Some(Ok((*segment, entry))),
                     Ok(None) => self.open = None,
                     Err(problem) => return Some(Err(problem)),

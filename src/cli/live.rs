@@ -14,6 +14,7 @@ use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
 use crate::sink::files::Files;
 use crate::sink::tally::Tally;
+use crate::sink::webhook::Webhook;
 use crate::source::bindings::{self, Log};
 use crate::source::kafka::{From, Topic};
 use crate::source::live::Live;
@@ -151,7 +152,7 @@ impl Run {
 
         topic.look(self.from)?;
         let stop = Stop::default();
-        let Start { policy, log, out, state, again } = start(&settings, &self.state, live, &cluster, &stop)?;
+        let Start { policy, log, out, state, again, first, said } = start(&settings, &self.state, live, &cluster, &stop)?;
         let state = State { store: state.store.watched(metrics.clone()), ..state };
         if let Some(out) = &out {
             out.watched(metrics.clone());
@@ -180,9 +181,14 @@ impl Run {
         let (watched, sink) = shown.start(view, session, &settings, job.stop.clone(), pulse)?;
         let written = files.clone().map(|files| Box::new(files) as Sink);
         let sent = out.clone().map(|out| Box::new(out) as Sink);
-        let sinks = written.into_iter().chain(sent).chain(sink).collect();
+        let webhook = settings.sinks.webhook.as_ref().map(|webhook| Webhook::start(webhook, first, said)).transpose()?;
+        let posted = webhook.clone().map(|webhook| Box::new(webhook) as Sink);
+        let sinks = written.into_iter().chain(sent).chain(posted).chain(sink).collect();
         let report = run::run(job, &settings, world, Some(tally.before(sinks)));
         watched.finish();
+        if let Some(webhook) = webhook {
+            webhook.finish();
+        }
         let report = match out {
             // What the sink says of its failure is more than what the engine heard of it.
             Some(out) => report.map_err(|why| out.failure().map_or(why, Failure::Run)).and_then(|report| {

@@ -156,7 +156,7 @@ impl<'a> Summary<'a> {
 /// The closing table.
 pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: Duration) -> Report {
     let counts = run.total();
-    let report = Report {
+    Report {
         records: vec![
             ("accepted", counts.accepted),
             ("duplicate", counts.duplicate),
@@ -170,8 +170,7 @@ pub fn table(settings: &Settings, run: &engine::Report, totals: &Totals, took: D
         workers: run.workers.iter().map(|w| (w.read, w.keys)).collect(),
         took,
         checkpoints: None,
-    };
-    report
+    }
 }
 
 /// Says how a run ended that wrote all that it had to.

@@ -20,7 +20,8 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 pub const ENV_PREFIX: &str = "VITRINE__";
 
 /// Settings that must not be seen. They are taken from the environment only, and kept apart from all the others.
-pub const SECRETS: [&str; 3] = ["kafka.password", "kafka.key_password", "kafka.oauth_client_secret"];
+pub const SECRETS: [&str; 4] =
+    ["kafka.password", "kafka.key_password", "kafka.oauth_client_secret", "sinks.webhook.authorization"];
 
 /// Options of the Kafka client, whose names have dots in them.
 const PROPERTIES: &str = "kafka.properties";

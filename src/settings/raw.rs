@@ -176,6 +176,20 @@ pub struct Checkpoint {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Sinks {
     pub kafka: bool,
+    pub webhook: Webhook,
+}
+
+/// `[sinks.webhook]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Webhook {
+    pub url: String,
+    pub url_file: String,
+    pub timeout: Span,
+    pub queue: Count,
+    pub headers: Texts,
+    pub authorization_file: String,
 }
 
 /// `[generate]`

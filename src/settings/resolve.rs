@@ -3,7 +3,7 @@
 use super::layer::Effective;
 use super::raw::{self, Raw};
 use super::value::{self, WindowEntry};
-use super::{Clock, Error, Settings, Sinks};
+use super::{Clock, Error, Settings};
 use chrono_tz::Tz;
 use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, Reference, Spec, WindowSpec};
 use dataflows::schema::{FIELDS, Limits, Schema};
@@ -37,7 +37,7 @@ impl Settings {
         let kafka = super::kafka::resolve(&raw.kafka, &effective)?;
         let http = super::http::resolve(&raw.http, &effective)?;
         let checkpoint_every = raw.checkpoint.every.0.max(1);
-        let sinks = Sinks { kafka: raw.sinks.kafka };
+        let sinks = super::sinks::resolve(&raw.sinks, &effective)?;
         Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, http, checkpoint_every, sinks, generate, demo, effective })
     }
 }

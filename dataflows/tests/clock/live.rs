@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Of a binding: the watermark before and after, what was added, and by partition what counts.
+type Shape = (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>);
+
 const DRIFT: i64 = 60_000;
 const IDLE: i64 = 5_000;
 
@@ -64,7 +67,7 @@ struct Partition {
 struct ByHand {
     partitions: Vec<Partition>,
     watermark: u32,
-    bindings: Vec<(u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>)>,
+    bindings: Vec<Shape>,
 }
 
 impl ByHand {
@@ -100,7 +103,7 @@ impl ByHand {
     }
 }
 
-fn shape(binding: &Binding) -> (u32, u32, Vec<(u32, u64)>, BTreeMap<u32, (u64, u64)>) {
+fn shape(binding: &Binding) -> Shape {
     let ranges = binding.blocks.iter().map(|b| (b.input, (b.start, b.upto))).collect();
     (binding.before, binding.after, binding.added.clone(), ranges)
 }

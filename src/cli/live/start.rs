@@ -38,6 +38,10 @@ pub struct Start {
     pub state: State,
     /// Whether anything was recorded before.
     pub again: bool,
+    /// The first epoch that is carried out.
+    pub first: u64,
+    /// Without a checkpoint: the last epoch that was committed before.
+    pub said: Option<u64>,
 }
 
 /// Where a run keeps its checkpoints, without the one that it goes on from.
@@ -92,7 +96,9 @@ pub fn start(settings: &Settings, state: &Path, live: policy::Live, cluster: &Cl
     } else {
         Policy::Live(live)
     };
-    Ok(Start { policy, log, out: taken.map(|(sink, _)| sink), state: keeping, again })
+    let first = cut.map_or(0, |cut| cut + 1);
+    let said = taken.as_ref().and_then(|(_, recovered)| recovered.last_epoch).filter(|_| cut.is_none());
+    Ok(Start { policy, log, out: taken.map(|(sink, _)| sink), state: keeping, again, first, said })
 }
 
 /// The state directory and the progress topic must tell the same; what the directory lacks at its end is added.
