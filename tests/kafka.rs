@@ -12,10 +12,15 @@ pub mod read;
 mod local;
 #[path = "kafka/secrets.rs"]
 mod secrets;
+#[cfg(feature = "tls")]
+#[path = "kafka/tls.rs"]
+mod tls;
 #[path = "kafka/produce.rs"]
 mod produce;
 #[path = "kafka/sink.rs"]
 mod sink;
+#[path = "kafka/source.rs"]
+mod source;
 #[path = "kafka/kills.rs"]
 mod kills;
 #[path = "kafka/health.rs"]

@@ -25,6 +25,11 @@ const JITTER: u64 = 1_900;
 const SLACK: i64 = 2_000;
 const PAYMENTS: [&str; 6] = ["PIX", "Credit Card Cash", "Credit Card Installments", "Bank Slip", "Debit", "Digital Wallet"];
 
+/// Where generated data goes.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/experiments")
+}
+
 /// Which data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Data")]

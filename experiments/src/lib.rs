@@ -9,6 +9,8 @@
 //! | [`engine`] | the pipeline that `replay` builds |
 //! | [`sink`] | counts and hashes rows, so that two runs can be compared |
 //! | [`stage`] | which operators the time goes to |
+//! | [`program`] | the program as a person runs it, what it costs, and a broker |
+//! | [`kafka`] | a shop and a reader on a broker |
 //! | [`measure`] | CPU seconds, memory, medians |
 //! | [`record`] | command, commit, machine and data of a measurement |
 
@@ -19,5 +21,7 @@ pub mod hand;
 pub mod engine;
 pub mod sink;
 pub mod stage;
+pub mod program;
+pub mod kafka;
 pub mod measure;
 pub mod record;

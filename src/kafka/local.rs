@@ -18,4 +18,4 @@ pub mod install;
 mod node;
 mod process;
 
-pub use node::{Broker, Local, Started, Up};
+pub use node::{Broker, Local, Started, Up, Wishes};

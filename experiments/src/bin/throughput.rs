@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use dataflows::plan::Plan;
 use dataflows::schema::Schema;
-use experiments::data::Data;
+use experiments::data::{self, Data};
 use experiments::engine::{self, Outcome, Run};
 use experiments::feed::{Archive, Feed, From, Plain};
 use experiments::job::{self, Job};
@@ -22,7 +22,7 @@ use experiments::measure::{Cost, cost, median};
 use experiments::record::Options;
 use experiments::sink::{Null, compare, first_difference};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[derive(Parser)]
@@ -92,7 +92,7 @@ impl Bench {
 
 fn main() -> Result<()> {
     let a = Arguments::parse();
-    let folder = a.folder.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/experiments"));
+    let folder = a.folder.clone().unwrap_or_else(data::folder);
     let path = a.data.file(&folder)?;
     let file = Arc::new(Plain::open(&path)?);
     let plan = a.job.plan(a.data.customers)?;

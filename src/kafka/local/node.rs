@@ -66,6 +66,19 @@ pub struct Started {
     _lock: File,
 }
 
+/// What a person may say about a start.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// The port, 0 for any that is free; else the usual one.
+    pub port: Option<u16>,
+    /// The usual port.
+    pub usual: u16,
+    /// What Java gets, instead of our own, as `KAFKA_HEAP_OPTS` does in Kafka's own scripts.
+    pub heap: Option<String>,
+    /// Further settings of the node, as lines of Kafka's `server.properties`. Listeners come on top of ours.
+    pub properties: String,
+}
+
 /// The folder of a node.
 #[derive(Clone, Debug)]
 pub struct Local {
@@ -120,15 +133,14 @@ impl Local {
         Error::Output(format!("cannot write to {}: {e}", self.dir.display()))
     }
 
-    /// Starts it unless it runs, on `port` when that is asked for, else on the `usual` one. Port 0 takes any that is free. `heap` goes before our own, as `KAFKA_HEAP_OPTS` does in Kafka's
-    /// own scripts.
+    /// Starts it unless it runs.
     ///
     /// # Errors
     /// A port that is taken, a folder that cannot be written, a Java that does not start.
-    pub fn start(&self, install: &Install, port: Option<u16>, usual: u16, heap: Option<&str>) -> Result<Up, Error> {
+    pub fn start(&self, install: &Install, wishes: &Wishes) -> Result<Up, Error> {
         let lock = self.lock()?;
         if let Some(broker) = self.running() {
-            return match port {
+            return match wishes.port {
                 Some(port) if port != 0 && port != broker.port => Err(Error::Settings(format!(
                     "the Kafka in {} runs already, on port {}; stop it with `vitrine kafka down`, or give this one another --dir",
                     self.dir.display(),
@@ -137,16 +149,16 @@ impl Local {
                 _ => Ok(Up::Already(broker)),
             };
         }
-        let port = free(port.unwrap_or(usual))?;
+        let port = free(wishes.port.unwrap_or(wishes.usual))?;
         // Only the node itself talks to it; any port will do.
         let controller = free(0)?;
         let write = |name: &str, text: String| std::fs::write(self.file(name), text).map_err(|e| self.cannot(&e));
-        write("server.properties", self.properties(port, controller))?;
+        write("server.properties", self.properties(port, controller, &wishes.properties))?;
         write("log4j2.properties", LOG.to_owned())?;
         if !self.file("data/meta.properties").is_file() {
             self.format(install)?;
         }
-        let child = self.spawn(install, heap.unwrap_or(HEAP))?;
+        let child = self.spawn(install, wishes.heap.as_deref().unwrap_or(HEAP))?;
         let broker = Broker { pid: child.id(), port, version: install.version.clone() };
         let text = serde_json::to_string_pretty(&broker).expect("plain values are JSON") + "\n";
         let started = Started { broker, child, log: self.file("kafka.log"), _lock: lock };
@@ -161,14 +173,18 @@ impl Local {
 
     /// One node that is broker and controller. What a cluster keeps three times, it keeps once; waits that help a cluster to
     /// settle are left out.
-    fn properties(&self, port: u16, controller: u16) -> String {
+    fn properties(&self, port: u16, controller: u16, further: &str) -> String {
+        let listeners = |line: &str| Some(format!(",{}", line.strip_prefix("listeners=")?.trim()));
+        let more: String = further.lines().filter_map(listeners).collect();
+        let further: String = further.lines().filter(|line| listeners(line).is_none()).map(|line| format!("{line}\n")).collect();
         let data = self.file("data").display().to_string().replace('\\', "\\\\");
         format!(
             "process.roles=broker,controller\n\
              node.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{more}\n\
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
              log.dirs={data}\n\
              auto.create.topics.enable=false\n\
              offsets.topic.replication.factor=1\n\
@@ -183,7 +199,8 @@ impl Local {
              transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n\
              num.network.threads=2\n\
              num.io.threads=4\n\
-             background.threads=2\n"
+             background.threads=2\n\
+             {further}"
         )
     }
 

@@ -19,6 +19,8 @@ use std::time::Duration;
 /// How often to look for new partitions, unless `[kafka.properties]` says so.
 const DISCOVER: (&str, Duration) = ("topic.metadata.refresh.interval.ms", Duration::from_secs(60));
 
+const BACKOFF: &str = "fetch.queue.backoff.ms";
+
 /// A partition that does not move for so long although there is more is started again.
 const STUCK: Duration = Duration::from_secs(15);
 
@@ -52,6 +54,10 @@ impl Topic {
         let mut config = client::consumer(kafka)?;
         // Without a group: partitions are not given to us, we take them.
         config.remove("group.id");
+        // A partition whose queue is full is looked at again this soon: after a whole second, the default, it would be empty.
+        if !kafka.properties.contains_key(BACKOFF) {
+            config.set(BACKOFF, "20");
+        }
         let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
         Ok(Topic { config, name: kafka.topic.clone(), watching, metrics: None })
     }

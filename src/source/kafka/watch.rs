@@ -48,6 +48,8 @@ struct Inner {
     /// Partitions that the worker has not heard of.
     found: Mutex<Vec<Found>>,
     ended: AtomicBool,
+    /// No broker answers, and that was said.
+    away: AtomicBool,
 }
 
 impl Watch {
@@ -60,7 +62,16 @@ impl Watch {
         wake: SyncActivator,
     ) -> Watch {
         let found = Mutex::new(watching.known.clone());
-        let inner = Arc::new(Inner { client, topic, watching, standings, wake, found, ended: AtomicBool::new(false) });
+        let inner = Arc::new(Inner {
+            client,
+            topic,
+            watching,
+            standings,
+            wake,
+            found,
+            ended: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+        });
         let watched = inner.clone();
         let thread = std::thread::Builder::new().name("kafka watch".into()).spawn(move || watched.watch());
         if let Err(e) = &thread {
@@ -127,9 +138,16 @@ impl Inner {
         let Ok(number) = i32::try_from(partition) else { return };
         // Asked with the isolation of the client: the end is the last stable offset.
         let end = match self.client.fetch_watermarks(&self.topic, number, ANSWER) {
-            Ok((_, end)) => Some(u64::try_from(end).unwrap_or(0)),
+            Ok((_, end)) => {
+                if self.away.swap(false, Ordering::Relaxed) {
+                    tracing::warn!("Kafka answers again");
+                }
+                Some(u64::try_from(end).unwrap_or(0))
+            }
             Err(e) => {
-                tracing::info!(partition, "Kafka does not say where the partition ends: {e}");
+                if !self.away.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("Kafka does not answer ({e}): reading goes on when it does");
+                }
                 None
             }
         };

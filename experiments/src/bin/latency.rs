@@ -1,0 +1,93 @@
+//! How long is it from the sale that closes a window to the row that a reader of committed records sees?
+//!
+//! Method: on a broker of this machine, which the program starts, it sends sales at a steady rate, each dated when it is sent, and
+//! reads `vitrine.windows` as others do. A window of `15m/1s` that ends at E closes with the first sale of the slowest partition
+//! that is dated E and the slack of 2 s. From when that sale was handed to the client to when the row is polled: the producer's
+//! linger, the broker, the epoch, the pipeline, the transaction and the reader are all in it. Windows of the first ten seconds do
+//! not count.
+//!
+//! ```text
+//! cargo build --release && cargo run --release -p experiments --bin latency -- --rate 20000 --record latency
+//! ```
+
+#![expect(clippy::print_stdout, reason = "the result of a measurement goes to stdout")]
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Parser;
+use experiments::kafka::{Probe, read};
+use experiments::program::{Broker, command};
+use experiments::record::Options;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use vitrine::settings::layer::Flag;
+use vitrine::settings::{Given, Settings};
+
+#[derive(Parser)]
+#[command(about = "From the sale that closes a window to the row that others see")]
+struct Arguments {
+    /// Sales a second
+    #[arg(long, default_value_t = 20_000, value_name = "R")]
+    rate: u64,
+    /// Seconds
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    seconds: u64,
+    /// exactly-once or at-least-once
+    #[arg(long, default_value = "exactly-once", value_name = "WHAT")]
+    delivery: String,
+    /// How long the producer waits for company, milliseconds
+    #[arg(long, default_value_t = 5, value_name = "MS")]
+    linger: u64,
+    /// Threads
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    workers: usize,
+    /// Folder for what is made [default: experiments/latency in the target folder]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    keep: Options,
+}
+
+fn main() -> Result<()> {
+    let args = Arguments::parse();
+    let folder = args.folder.clone().unwrap_or_else(|| experiments::data::folder().join("latency"));
+    let _ = std::fs::remove_dir_all(&folder); // it may not be there
+    std::fs::create_dir_all(&folder)?;
+    let broker = Broker::start(&folder.join("kafka"))?;
+    let brokers = Flag { name: "--brokers".into(), path: "kafka.brokers".into(), text: broker.address.clone() };
+    let kafka = Settings::load(&Given { flags: vec![brokers], ..Given::default() })?.kafka;
+
+    let (state, workers) = (folder.join("state").display().to_string(), args.workers.to_string());
+    let run = ["run", "--brokers", &broker.address, "--state", &state, "-w", &workers, "--delivery", &args.delivery];
+    let mut run = command(&[&run[..], &["-q", "--set", "http.listen=off"]].concat())?.stdout(Stdio::null()).spawn()?;
+    let until = Instant::now() + Duration::from_secs(args.seconds + 5);
+    let reader = {
+        let (kafka, topic) = (kafka.clone(), format!("{}windows", kafka.prefix));
+        std::thread::spawn(move || read(&kafka, &topic, "15m/1s", until))
+    };
+    let probe = Probe::new(&kafka, args.linger)?;
+    let closing = probe.send(args.rate, Duration::from_secs(args.seconds))?;
+    let seen = reader.join().map_err(|_| anyhow!("the reader died"))??;
+    let ended = run.try_wait()?;
+    let _ = run.kill(); // what it would say in the end is of no interest
+    run.wait()?;
+    ensure!(ended.is_none(), "the run ended by itself with {ended:?}");
+
+    let first = closing.keys().next().context("no window closed")? + 10_000;
+    let counted = closing.range(first..);
+    let mut millis: Vec<f64> = counted
+        .filter_map(|(end, closed)| Some(seen.get(end)?.saturating_duration_since(*closed).as_secs_f64() * 1_000.0))
+        .collect();
+    ensure!(millis.len() as u64 + 15 >= args.seconds.min(closing.len() as u64), "windows that were never seen");
+    millis.sort_by(f64::total_cmp);
+    let at = |q: f64| millis[((millis.len() - 1) as f64 * q).round() as usize];
+    let result = json!({
+        "rate": args.rate, "delivery": args.delivery, "linger_ms": args.linger, "workers": args.workers,
+        "windows": millis.len(), "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": at(1.0),
+    });
+    println!("{result:#}");
+    let load = folder.join("load.txt");
+    std::fs::write(&load, format!("{} sales a second for {} seconds\n", args.rate, args.seconds))?;
+    args.keep.keep(&load, result)
+}
