@@ -12,6 +12,10 @@ demo *ARGS:
 test *NAME:
     cargo test {{NAME}}
 
+# the tests of TLS on a real broker; builds OpenSSL, which takes perl and some minutes, and uses the command openssl
+tls:
+    cargo test --features tls --test end_to_end kafka::tls
+
 # formatting and lints, as CI holds them
 lint:
     cargo fmt --all --check

@@ -276,12 +276,19 @@ where
         self.abort.wakes(running.waker(worker));
         self.job.stop.wakes(running.waker(worker));
         let metrics = &self.job.metrics;
-        metrics.enter(Stage::Running);
+        let cut = self.job.state.as_ref().and_then(|state| state.from.as_ref()).map(|from| from.cut);
+        metrics.resume(cut.map(|cut| cut.epoch));
+        let mut restoring = cut.is_some();
         // No time-out: every wake-up has its own activation.
         while worker.has_dataflows() && self.abort.error().is_none() {
             worker.step_or_park(None);
             running.stepped();
             metrics.publish(index % self.job.workers, context);
+            // What the journal holds has been said again.
+            if restoring && cut.is_some_and(|cut| running.tick() >= cut.tick) {
+                restoring = false;
+                metrics.enter(Stage::Running);
+            }
             if self.job.stop.requested() {
                 metrics.enter(Stage::Draining);
             }

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn points_that_do_not_exist_are_told() {
-        assert!("lunch:1".parse::<Kill>().unwrap_err().starts_with("lunch is none of the points begin, send"));
+        assert!("lunch:1".parse::<Kill>().unwrap_err().starts_with("lunch is none of the points incarnation, begin, send"));
         assert_eq!("send:0".parse::<Kill>(), Err("counted from 1".into()));
         assert!("send:x".parse::<Kill>().unwrap_err().starts_with("x: "));
     }

@@ -211,6 +211,8 @@ pub struct Metrics {
     pub suppressed: AtomicU64,
     /// Epochs whose rows have all been handed over: this one is next.
     pub handed: AtomicU64,
+    /// The epochs before this one were bound by an earlier run.
+    recorded: AtomicU64,
     /// When an epoch that moved the watermark was handed over last, in milliseconds since the Unix epoch.
     pub moved: AtomicI64,
     /// The epoch that the last check found on its way, and when it was first found so.
@@ -250,6 +252,7 @@ impl Metrics {
             events: Default::default(),
             suppressed: AtomicU64::new(0),
             handed: AtomicU64::new(0),
+            recorded: AtomicU64::new(0),
             moved: AtomicI64::new(0),
             waits: Mutex::default(),
             latency: Histogram::default(),
@@ -270,6 +273,17 @@ impl Metrics {
         self.checkpoint.every.store(every, Relaxed);
     }
 
+    /// The run goes on behind this epoch of a checkpoint, or begins. It is restoring until it has said again what came before.
+    pub fn resume(&self, epoch: Option<u64>) {
+        self.handed.fetch_max(epoch.map_or(0, |epoch| epoch + 1), Relaxed);
+        self.enter(if epoch.is_some() { Stage::Restoring } else { Stage::Running });
+    }
+
+    /// The recorded bindings up to this epoch are carried out again before anything new is bound.
+    pub fn again(&self, last: Option<u64>) {
+        self.recorded.store(last.map_or(0, |last| last + 1), Relaxed);
+    }
+
     /// What is read, by name.
     pub fn sources(&self) -> &[String] {
         self.sources.get().map_or(&[], Vec::as_slice)
@@ -282,7 +296,10 @@ impl Metrics {
 
     /// What the engine is about.
     pub fn stage(&self) -> Stage {
-        Stage::ALL[usize::from(self.stage.load(Relaxed)).min(3)]
+        match Stage::ALL[usize::from(self.stage.load(Relaxed)).min(3)] {
+            Stage::Running if self.handed.load(Relaxed) < self.recorded.load(Relaxed) => Stage::Restoring,
+            stage => stage,
+        }
     }
 
     /// A worker has failed: the process will end.

@@ -99,8 +99,8 @@ fn a_run_that_is_well_says_so() {
     let status = run.until(|s| s["records"]["accepted"].as_u64() > Some(1_000));
     assert_eq!((status["stage"].as_str(), status["sources"][0].as_str()), (Some("running"), Some("-")));
     assert_eq!(status["records_unaccounted"], 0);
-    assert!(status["rows"]["windows"].as_u64() > Some(100), "{status}");
-    assert!(status["watermark"].as_str().unwrap().starts_with("2026-01-31T10:0"), "{status}");
+    assert!(status["rows"]["windows"].as_u64() > Some(10), "{status}");
+    assert!(status["watermark"].as_str().unwrap().starts_with("2026-01-31T1"), "{status}");
     assert!(status.get("source").is_none() && status.get("checkpoint").is_none());
 
     assert_eq!(run.get("/livez"), (200, "ok\n".into()));

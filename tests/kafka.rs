@@ -12,6 +12,9 @@ pub mod read;
 mod local;
 #[path = "kafka/secrets.rs"]
 mod secrets;
+#[cfg(feature = "tls")]
+#[path = "kafka/tls.rs"]
+mod tls;
 #[path = "kafka/produce.rs"]
 mod produce;
 #[path = "kafka/sink.rs"]

@@ -4,7 +4,7 @@ use super::{Failure, Session, SettingsArgs, World, print};
 use crate::console::text;
 use crate::kafka::admin::{Admin, Held};
 use crate::kafka::local::install::{self, VERSION};
-use crate::kafka::local::{Broker, Local, Up};
+use crate::kafka::local::{Broker, Local, Up, Wishes};
 use crate::settings::kafka;
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
@@ -53,6 +53,9 @@ struct UpArgs {
     /// Where it listens, on 127.0.0.1; 0 takes a free one [default: that of kafka.brokers, 9092]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Further settings of Kafka's own, as in its server.properties; its listeners come on top
+    #[arg(long, value_name = "FILE")]
+    properties: Option<PathBuf>,
     #[command(flatten)]
     place: Where,
     #[command(flatten)]
@@ -122,6 +125,11 @@ impl UpArgs {
         ))
     }
 
+    fn further(&self) -> Result<String, Failure> {
+        let Some(file) = &self.properties else { return Ok(String::new()) };
+        std::fs::read_to_string(file).map_err(|e| Failure::Io(format!("cannot read {}: {e}", file.display())))
+    }
+
     /// The broker, the topics that were made, and whether it ran already.
     fn start(
         &self,
@@ -148,7 +156,13 @@ impl UpArgs {
             }
         })
         .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
-        match local.start(&install, self.port, usual(settings), world.var("KAFKA_HEAP_OPTS"))? {
+        let wishes = Wishes {
+            port: self.port,
+            usual: usual(settings),
+            heap: world.var("KAFKA_HEAP_OPTS").map(str::to_owned),
+            properties: self.further()?,
+        };
+        match local.start(&install, &wishes)? {
             Up::Already(broker) => {
                 let own = settings.on_loopback(broker.address());
                 let made = Admin::new(&own)?.create(&crate::kafka::topics::all(&own))?;

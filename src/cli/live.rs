@@ -154,6 +154,7 @@ impl Run {
         let stop = Stop::default();
         let Start { policy, log, out, state, again, first, said } = start(&settings, &self.state, live, &cluster, &stop)?;
         let state = State { store: state.store.watched(metrics.clone()), ..state };
+        metrics.again(log.last());
         if let Some(out) = &out {
             out.watched(metrics.clone());
         }

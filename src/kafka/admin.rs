@@ -2,14 +2,17 @@
 
 use super::client::{self, Logged, PATIENCE};
 use crate::error::Error;
-use crate::settings::kafka::Kafka;
+use crate::settings::kafka::{Kafka, Proof};
+use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -39,10 +42,51 @@ pub struct Held {
 }
 
 /// Asks about topics, and makes them.
+///
+/// Questions go through a producer that sends nothing: its thread takes in what librdkafka has to say, why a broker does not let us
+/// in above all, and fetches tokens. The library's admin client does neither, so it is used for making topics only.
 pub struct Admin {
     client: AdminClient<Logged>,
+    contact: ThreadedProducer<Contact>,
     brokers: String,
+    /// Whether the admin client would wait for a token for ever.
+    tokens: bool,
 }
+
+/// Remembers why a broker does not let us in.
+#[derive(Default)]
+struct Contact {
+    refused: Mutex<Option<String>>,
+}
+
+impl Contact {
+    fn refused(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Contact {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) = error.rdkafka_error_code() {
+            // `sasl_ssl://host:port/bootstrap: SASL authentication error: ... (after 5ms in state ...)`
+            let plain = reason.split_once(": ").map_or(reason, |(_, plain)| plain);
+            let plain = plain.split(" (after ").next().unwrap_or(plain);
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain.to_owned());
+        }
+        client::trouble(&error, reason);
+    }
+}
+
+impl ProducerContext for Contact {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// The first time that a question may take; each further try takes twice as long.
+const TRY: Duration = Duration::from_secs(1);
 
 impl Admin {
     /// A client for these settings. Nothing is asked yet.
@@ -50,8 +94,11 @@ impl Admin {
     /// # Errors
     /// Settings that no client can be made of.
     pub fn new(kafka: &Kafka) -> Result<Admin, Error> {
-        let client = client::admin(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
-        Ok(Admin { client, brokers: kafka.brokers.clone() })
+        let config = client::admin(kafka)?;
+        let client = config.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
+        let contact = config.create_with_context(Contact::default()).map_err(|e| client::cannot(&e))?;
+        let tokens = matches!(kafka.security.proof, Some(Proof::Oidc { .. }));
+        Ok(Admin { client, contact, brokers: kafka.brokers.clone(), tokens })
     }
 
     /// The topics that are there, with their partitions.
@@ -59,7 +106,18 @@ impl Admin {
     /// # Errors
     /// When no broker answers in time.
     pub fn topics(&self, patience: Duration) -> Result<BTreeMap<String, i32>, Error> {
-        topics(self.client.inner(), patience).map_err(|e| away(&self.brokers, &e))
+        let (began, mut step) = (Instant::now(), TRY);
+        loop {
+            let left = patience.saturating_sub(began.elapsed());
+            match topics(self.contact.client(), step.min(left)) {
+                Ok(topics) => return Ok(topics),
+                Err(e) => match self.contact.context().refused() {
+                    Some(why) => return Err(Error::Unavailable(format!("Kafka at {}: {why}", self.brokers))),
+                    None if left <= step => return Err(away(&self.brokers, &e)),
+                    None => step *= 2,
+                },
+            }
+        }
     }
 
     /// What all topics hold, but for those of Kafka itself; in the order of their names.
@@ -67,7 +125,7 @@ impl Admin {
     /// # Errors
     /// When no broker answers in time.
     pub fn held(&self) -> Result<Vec<Held>, Error> {
-        let client = self.client.inner();
+        let client = self.contact.client();
         let there = self.topics(PATIENCE)?.into_iter().filter(|(name, _)| !name.starts_with("__"));
         let held = there.map(|(topic, partitions)| {
             let watermarks = (0..partitions).map(|partition| settled(|| client.fetch_watermarks(&topic, partition, PATIENCE)));
@@ -86,6 +144,14 @@ impl Admin {
         let missing: Vec<&Topic> = wanted.iter().filter(|topic| !there.contains_key(&topic.name)).collect();
         if missing.is_empty() {
             return Ok(vec![]);
+        }
+        if self.tokens {
+            let names: Vec<&str> = missing.iter().map(|topic| topic.name.as_str()).collect();
+            return Err(Error::Unavailable(format!(
+                "there is no topic {} at {}, and with OAUTHBEARER they cannot be made from here: make them first",
+                names.join(", "),
+                self.brokers
+            )));
         }
         let topics: Vec<NewTopic<'_>> = missing.iter().map(|topic| new(topic)).collect();
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));

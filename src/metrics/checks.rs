@@ -134,6 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_must_be_said_again() {
+        let m = metrics();
+        m.again(Some(7));
+        m.resume(Some(4));
+        assert_eq!(failing(&m, 1_000_001), ["stage"]);
+        m.enter(Stage::Running);
+        assert_eq!((m.stage(), failing(&m, 1_000_001)), (Stage::Restoring, vec!["stage"]));
+        m.handed.store(8, Relaxed);
+        assert_eq!((m.stage(), failing(&m, 1_000_001)), (Stage::Running, vec![]));
+        // A second worker that begins later takes nothing back.
+        m.resume(Some(4));
+        assert_eq!(m.handed.load(Relaxed), 8);
+    }
+
+    #[test]
     fn an_epoch_that_does_not_leave_is_a_stall() {
         let m = metrics();
         assert_eq!(failing(&m, 1_000_001), Vec::<&str>::new());

@@ -21,12 +21,14 @@
 //! `at-least-once` writes the same records without transactions: less delay, and what was not on the progress topic when the
 //! process died is said again.
 
+pub mod record;
 pub mod letter;
 pub mod progress;
 mod queue;
-pub mod record;
-mod start;
+mod reports;
+mod group;
 mod writer;
+mod start;
 
 pub use progress::Recovered;
 pub use start::{Wanted, open};
@@ -213,3 +215,6 @@ impl Drop for KafkaSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Brokers for tests: one that all tests share, and one of its own for a test that is rough with it.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,10 +12,17 @@ use vitrine::kafka::local::install;
 use vitrine::settings::kafka::Kafka;
 use vitrine::settings::{Given, Settings};
 
+/// Who may come in at the guarded address.
+pub const NAME: &str = "vitrine";
+/// With this password.
+pub const PASSWORD: &str = "geheim-5f1c";
+
 /// A broker that runs until this is dropped, or until the test process is gone.
 pub struct Broker {
     pub dir: PathBuf,
     pub address: String,
+    /// Where it asks for a name and a password: [`NAME`] and [`PASSWORD`].
+    pub guarded: String,
     pub pid: u32,
     guard: Child,
 }
@@ -57,13 +65,30 @@ pub fn shared() -> Option<&'static Broker> {
 impl Broker {
     /// A broker of one's own, which is stopped when it is dropped.
     pub fn start() -> Broker {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let guarded = format!("127.0.0.1:{port}");
+        let properties = format!(
+            "listeners=SASL_PLAINTEXT://{guarded}\n\
+             sasl.enabled.mechanisms=PLAIN\n\
+             listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+             user_{NAME}=\"{PASSWORD}\";\n"
+        );
+        let mut broker = Broker::prepared(properties, |_| ());
+        broker.guarded = guarded;
+        broker
+    }
+
+    /// A broker with further settings, in a folder in which something may be done before it starts.
+    pub fn prepared(properties: String, prepare: impl FnOnce(&Path)) -> Broker {
         let dir = tempfile::tempdir().unwrap().keep();
         // The guard reads until this process closes the pipe, by ending in whatever way; Ctrl-C does not reach it.
         let script = "read line; \"$0\" kafka down --dir \"$1\"; rm -rf \"$1\"";
         let mut guard = Command::new("sh");
         guard.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin("vitrine")).arg(&dir).process_group(0);
         let guard = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut broker = Broker { dir, address: String::new(), pid: 0, guard };
+        std::fs::write(dir.join("guarded.properties"), properties).unwrap();
+        prepare(&dir);
+        let mut broker = Broker { dir, address: String::new(), guarded: String::new(), pid: 0, guard };
         broker.up();
         broker
     }
@@ -71,7 +96,8 @@ impl Broker {
     /// Starts it (again), on the port that it had.
     pub fn up(&mut self) {
         let port = self.address.rsplit(':').next().filter(|port| !port.is_empty()).unwrap_or("0").to_owned();
-        let up = said(&["kafka", "up", "--json", "--port", &port, "--dir", &self.dir.to_string_lossy()]);
+        let (dir, further) = (self.dir.to_string_lossy(), self.dir.join("guarded.properties"));
+        let up = said(&["kafka", "up", "--json", "--port", &port, "--dir", &dir, "--properties", &further.to_string_lossy()]);
         self.address = up["address"].as_str().unwrap().to_owned();
         self.pid = up["pid"].as_u64().unwrap() as u32;
     }

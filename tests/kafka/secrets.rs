@@ -1,6 +1,7 @@
-//! What is logged and printed where a secret is in use.
+//! Proving who we are with a secret, and what is logged and printed meanwhile.
 
-use super::broker::vitrine;
+use super::broker::{NAME, PASSWORD as SECRET, shared, vitrine};
+use super::read::{Sees, read};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::producer::{DeliveryResult, ProducerContext, ThreadedProducer};
@@ -8,12 +9,10 @@ use std::sync::mpsc::{Sender, channel};
 use vitrine::kafka::client;
 use vitrine::settings::{Given, Settings};
 
-const SECRET: &str = "geheim-5f1c";
-
 const SASL: [(&str, &str); 4] = [
     ("VITRINE__KAFKA__SECURITY", "sasl_plaintext"),
     ("VITRINE__KAFKA__MECHANISM", "PLAIN"),
-    ("VITRINE__KAFKA__USERNAME", "me"),
+    ("VITRINE__KAFKA__USERNAME", NAME),
     ("VITRINE__KAFKA__PASSWORD", SECRET),
 ];
 
@@ -25,6 +24,36 @@ fn no_command_shows_a_secret() {
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!said.is_empty() && !said.contains(SECRET), "{args:?}: {said}");
     }
+}
+
+/// A broker that asks for a password lets us in with the right one, from a file; everything that can be made to talk talks.
+#[test]
+fn a_password_opens_the_door_and_is_not_heard() {
+    let Some(broker) = shared() else { return };
+    let kafka = broker.settings("password");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    let send = |password: &str| {
+        std::fs::write(&file, format!("{password}\n")).unwrap();
+        let mut command = vitrine(&["-vvv", "produce", "--brokers", &broker.guarded, "--topic", &kafka.topic, "--sales", "100"]);
+        command.args(["--set", "kafka.properties.debug=all"]).envs(SASL).env_remove("VITRINE__KAFKA__PASSWORD");
+        command.env("VITRINE__KAFKA__PASSWORD_FILE", &file).env("RUST_LOG", "trace");
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!said.contains(password), "{said}");
+        (output.status.code(), said)
+    };
+    let (code, said) = send(SECRET);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("SASL"), "librdkafka speaks of what it does: {said}");
+    assert!(read(&kafka, &kafka.topic, Sees::Committed).len() >= 100);
+    let (code, said) = send("wrong-5f1c");
+    assert_eq!(code, Some(69));
+    let why = format!(
+        "error: Kafka at {}: SASL authentication error: Authentication failed: Invalid username or password\n",
+        broker.guarded
+    );
+    assert!(said.ends_with(&why), "{said}");
 }
 
 /// Keeps what librdkafka says.

@@ -30,7 +30,11 @@ fn a_secret_is_shown_nowhere() {
         ("VITRINE__KAFKA__PASSWORD", SECRET),
         ("VITRINE__KAFKA__KEY_PASSWORD", SECRET),
         ("VITRINE__KAFKA__OAUTH_CLIENT_SECRET", SECRET),
+        ("VITRINE__SINKS__WEBHOOK__AUTHORIZATION", SECRET),
+        ("VITRINE__SINKS__WEBHOOK__URL", "http://localhost:9/"),
     ]);
+    let authorization = settings.sinks.webhook.as_ref().unwrap().authorization.read().unwrap().unwrap();
+    assert_eq!(authorization.reveal(), SECRET);
     let shown = [
         format!("{settings:?} {:?} {:#?}", settings.effective, settings.kafka),
         settings.effective.text(),

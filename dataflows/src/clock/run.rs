@@ -98,6 +98,11 @@ impl Running {
         }
     }
 
+    /// The system tick before which the dataflow is complete, as of the last step.
+    pub fn tick(&self) -> u32 {
+        self.seen.0
+    }
+
     /// Wakes this worker from another thread, so that it sees a stop.
     pub fn waker(&self, worker: &Worker) -> SyncActivator {
         worker.sync_activator_for(self.shared.borrow().reader.clone())

@@ -1,8 +1,10 @@
 //! Taking over a job: fence who wrote for it before, then read what was committed.
 
+use super::group::Group;
 use super::progress::{Progress, Recovered};
 use super::queue::Queue;
-use super::writer::{Group, Reports, Writer, why};
+use super::reports::Reports;
+use super::writer::{Writer, why};
 use super::{KafkaSink, Shared, Stats};
 use crate::engine::Stop;
 use crate::error::Error;

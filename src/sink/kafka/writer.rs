@@ -1,31 +1,25 @@
 //! The thread that writes: what was handed over becomes transactions of whole epochs.
 
-use super::REMEMBERED;
-use super::Shared;
+use super::group::Group;
 use super::letter::letter;
 use super::progress::Progress;
 use super::queue::{Item, Next};
 use super::record::{self, ID, REVISION};
+use super::reports::Reports;
+use super::{REMEMBERED, Shared};
 use crate::engine::Stop;
 use crate::error::Error;
 use crate::fault::Kill;
-use crate::kafka::client::{self, Logged, PATIENCE};
-use crate::metrics::Metrics;
-use crate::settings::kafka::Kafka;
+use crate::kafka::client::PATIENCE;
 use dataflows::clock::Binding;
 use dataflows::edge::Table;
 use dataflows::message::Original;
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Epochs without a row are committed after so long.
@@ -34,95 +28,8 @@ const AT_LEAST: Duration = Duration::from_secs(1);
 /// While whole epochs wait, they go along, for at most so long and so many bytes.
 const ALONG: (Duration, usize) = (Duration::from_millis(200), 16 << 20);
 
-/// How often lag tools are told.
-const TELL: Duration = Duration::from_secs(1);
-
 /// Between two looks at what takes its time.
 const LOOK: Duration = Duration::from_millis(1);
-
-/// What the broker answered.
-pub(super) struct Reports {
-    progress: String,
-    /// The first record that was not delivered: its topic and why.
-    failed: Mutex<Option<(String, KafkaError)>>,
-    /// The offset of the last record of progress.
-    offset: AtomicI64,
-    metrics: Arc<OnceLock<Arc<Metrics>>>,
-}
-
-impl Reports {
-    pub fn new(progress: &str, metrics: Arc<OnceLock<Arc<Metrics>>>) -> Reports {
-        Reports { progress: progress.into(), failed: Mutex::new(None), offset: AtomicI64::new(-1), metrics }
-    }
-}
-
-impl ClientContext for Reports {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        client::trouble(&error, reason);
-    }
-    fn stats(&self, said: Statistics) {
-        let Some(metrics) = self.metrics.get() else { return };
-        // A client that has nothing to send lets go of its brokers.
-        metrics.sink.reachable.store(client::reachable(&said) || said.msg_cnt == 0, Ordering::Relaxed);
-        metrics.sink.queued.store(said.msg_cnt, Ordering::Relaxed);
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = ();
-    fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
-        match delivered {
-            Ok(message) if message.topic() == self.progress => self.offset.store(message.offset(), Ordering::Release),
-            Ok(_) => {}
-            Err((error, message)) => {
-                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.get_or_insert((message.topic().into(), error.clone()));
-            }
-        }
-    }
-}
-
-/// Where lag tools look: the consumer group.
-pub(super) struct Group {
-    topic: String,
-    metadata: Option<ConsumerGroupMetadata>,
-    consumer: BaseConsumer<Logged>,
-    /// By partition: the next offset, of those that have moved since they were told.
-    moved: BTreeMap<u32, u64>,
-    told: Option<Instant>,
-}
-
-impl Group {
-    pub fn new(kafka: &Kafka, exact: bool) -> Result<Group, Error> {
-        let consumer: BaseConsumer<Logged> =
-            client::consumer(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
-        let metadata = if exact { consumer.group_metadata() } else { None };
-        Ok(Group { topic: kafka.topic.clone(), metadata, consumer, moved: BTreeMap::new(), told: None })
-    }
-
-    fn heard(&mut self, binding: &Binding) {
-        self.moved.extend(binding.blocks.iter().map(|block| (block.input, block.upto)));
-    }
-
-    /// What to tell, now and then.
-    fn due(&mut self) -> Option<TopicPartitionList> {
-        // A client that nobody asks gathers what it has to say.
-        let _ = self.consumer.poll(Duration::ZERO);
-        if self.moved.is_empty() || self.told.is_some_and(|told| told.elapsed() < TELL) {
-            return None;
-        }
-        self.told = Some(Instant::now());
-        let mut list = TopicPartitionList::new();
-        for (partition, next) in std::mem::take(&mut self.moved) {
-            // An offset that Kafka cannot have is not told; it is for show.
-            let _ = list.add_partition_offset(&self.topic, partition as i32, Offset::Offset(next as i64));
-        }
-        Some(list)
-    }
-}
 
 /// See the [module](self).
 pub(super) struct Writer {
@@ -216,7 +123,7 @@ impl Writer {
 
     fn begin(&self, open: &mut Open) -> Result<(), Error> {
         if open.begun.is_some() {
-            return self.delivered();
+            return self.delivered(open);
         }
         open.begun = Some(Instant::now());
         if self.exact {
@@ -346,7 +253,7 @@ impl Writer {
         tracing::debug!(epoch = last, epochs, rows, took_us = took.as_micros() as u64, "transaction committed");
         if let Some(last) = last {
             let mut records = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
-            records.push_back((last, self.producer.context().offset.load(Ordering::Acquire)));
+            records.push_back((last, self.producer.context().offset()));
             while records.len() > REMEMBERED {
                 records.pop_front();
             }
@@ -366,9 +273,7 @@ impl Writer {
         match &group.metadata {
             Some(metadata) => self.retried(open, || self.producer.send_offsets_to_transaction(list, metadata, PATIENCE)),
             None => {
-                if let Err(e) = group.consumer.commit(list, CommitMode::Async) {
-                    tracing::info!("Kafka: offsets cannot be shown to lag tools: {e}");
-                }
+                group.tell(list);
                 Ok(())
             }
         }
@@ -377,23 +282,18 @@ impl Writer {
     /// Waits until all is delivered. Not by `flush`, which looks in slices of 100 ms.
     fn wait(&self, open: &Open) -> Result<(), Error> {
         while self.producer.in_flight_count() > 0 {
-            self.delivered()?;
+            self.delivered(open)?;
             if self.shared.queue.given_up() && open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE) {
                 return Err(Error::Unavailable("given up while records were on their way".into()));
             }
             std::thread::sleep(LOOK);
         }
-        self.delivered()
+        self.delivered(open)
     }
 
     /// Whether every record so far was delivered or is on its way.
-    fn delivered(&self) -> Result<(), Error> {
-        let failed = self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failed {
-            None => Ok(()),
-            Some((_, error)) if fenced(error) => Err(why(error, &self.me.job, false)),
-            Some((topic, error)) => Err(Error::Unavailable(format!("a record could not be delivered to {topic}: {error}"))),
-        }
+    fn delivered(&self, open: &Open) -> Result<(), Error> {
+        self.producer.context().failed().map_or(Ok(()), |(_, error)| Err(self.why(&error, open)))
     }
 
     /// Commits, for ever.
@@ -444,9 +344,20 @@ impl Writer {
     fn why(&self, error: &KafkaError, open: &Open) -> Error {
         // A transaction that took longer than its timeout was ended by the brokers, in the same words.
         let long = open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE);
-        // Once the client has failed for good, all that is asked of it fails in the same general words.
-        let fatal = self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code));
-        why(fatal.as_ref().unwrap_or(error), &self.me.job, long)
+        // Once the client has failed for good, or a record, all that is asked of it fails in the same general words.
+        let failed = self.producer.context().failed();
+        match (self.fatal(), failed) {
+            (Some(fatal), _) => why(&fatal, &self.me.job, long),
+            (None, Some((topic, error))) if !fenced(&error) => {
+                Error::Unavailable(format!("a record could not be delivered to {topic}: {error}"))
+            }
+            _ => why(error, &self.me.job, long),
+        }
+    }
+
+    /// Why the client has failed for good, if it has.
+    fn fatal(&self) -> Option<KafkaError> {
+        self.producer.client().fatal_error().map(|(code, _)| KafkaError::MessageProduction(code))
     }
 }
 
