@@ -158,8 +158,9 @@ fn what_is_read_while_it_comes_is_repeated_through_kills_and_restarts() {
     for (seed, workers, how) in [("2", "2", "KILL"), ("3", "1", "TERM"), ("4", "4", "KILL"), ("5", "3", "INT")] {
         let before = shop.bound().0.len();
         let mut run = shop.start(&["-w", workers]);
-        shop.until(&mut run, |shop| shop.bound().0.len() > before);
         sent += shop.produce(&["--sales", "3000", "--seed", seed, "--rate", "3000"]);
+        // It goes on where the last one was, and has begun with what is new.
+        shop.until(&mut run, |shop| shop.bound().0.len() > before);
         stopped(run, how);
     }
     shop.catch_up(&["-w", "2"]);
