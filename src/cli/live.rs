@@ -166,10 +166,14 @@ impl Run {
         });
         let files = files.transpose()?;
         let progress = metrics.progress.clone();
-        let job =
-            Job { stop, state: Some(state), progress, metrics, ..job(&settings, &cluster, topic, policy, Some(log.clone())) };
+        let job = Job {
+            stop,
+            state: Some(state),
+            progress: progress.clone(),
+            metrics,
+            ..job(&settings, &cluster, topic, policy, Some(log.clone()))
+        };
 
-        let progress = job.progress.clone();
         let known = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|at| *at > 0);
         let pulse = move || Pulse {
             records: progress.records.load(Ordering::Relaxed),
