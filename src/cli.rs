@@ -125,6 +125,7 @@ pub struct Session {
     screen: Screen,
     quiet: bool,
     /// The arguments as they were given.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only a live run starts itself again"))]
     given: Vec<OsString>,
 }
 

@@ -15,7 +15,10 @@
 //! and other Kafkas on the machine are none of ours.
 
 pub mod install;
+mod config;
 mod node;
+mod ready;
 mod process;
 
-pub use node::{Broker, Local, Started, Up, Wishes};
+pub use node::{Broker, Local, Up, Wishes};
+pub use ready::Started;

@@ -215,3 +215,6 @@ impl Drop for KafkaSink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,9 @@ use vitrine::kafka::client;
 use vitrine::settings::kafka::Kafka;
 use vitrine::source::bindings;
 
+/// Partition, start, upto.
+type Block = (u32, u64, u64);
+
 /// A topic, a state directory, and what runs on them.
 struct Shop {
     kafka: Kafka,
@@ -60,7 +63,7 @@ impl Shop {
     }
 
     /// The bindings so far: (partition, start, upto) of all blocks, and the partitions that were added.
-    fn bound(&self) -> (Vec<(u32, u64, u64)>, Vec<(u32, u64)>) {
+    fn bound(&self) -> (Vec<Block>, Vec<(u32, u64)>) {
         let (mut blocks, mut added) = (vec![], vec![]);
         let Ok(all) = bindings::behind(&self.path("state"), None) else { return (blocks, added) };
         for binding in all {

@@ -20,27 +20,41 @@ pub struct Checkpoints {
     last: Option<(u64, Option<i64>)>,
     /// The epoch of the checkpoint that is being written, and the parts that are durable.
     writing: Option<(u64, Vec<Kept>)>,
+    /// Whether one was cut since the run is about to stop.
+    hurry: Option<bool>,
 }
 
 impl Checkpoints {
     /// None cut yet.
     pub fn new(every: Every, workers: usize) -> Checkpoints {
-        Checkpoints { every, workers, last: None, writing: None }
+        Checkpoints { every, workers, last: None, writing: None, hurry: None }
     }
 
     /// Whether the binding of `epoch`, which moves the watermark, is to be followed by a cut; if so, one has begun.
     pub fn begin(&mut self, epoch: u64, wall: Option<i64>) -> bool {
         let (cut, at) = *self.last.get_or_insert((epoch, wall));
-        let due = match self.every {
-            Every::Epochs(n) => epoch >= cut + n,
-            Every::Millis(n) => at.zip(wall).is_some_and(|(at, now)| now >= at.saturating_add(n)),
-        };
+        let due = self.hurry == Some(false)
+            || match self.every {
+                Every::Epochs(n) => epoch >= cut + n,
+                Every::Millis(n) => at.zip(wall).is_some_and(|(at, now)| now >= at.saturating_add(n)),
+            };
         if !due || self.writing.is_some() {
             return false;
         }
+        self.hurry = self.hurry.map(|_| true);
         self.last = Some((epoch, wall));
         self.writing = Some((epoch, vec![]));
         true
+    }
+
+    /// The run is about to stop: the next checkpoint is due at once.
+    pub fn hurry(&mut self) {
+        self.hurry.get_or_insert(false);
+    }
+
+    /// Whether a checkpoint was cut since there was a hurry.
+    pub fn hurried(&self) -> bool {
+        self.hurry == Some(true)
     }
 
     /// Whether a checkpoint is being written.
@@ -79,6 +93,17 @@ mod tests {
         assert_eq!(all.kept(kept(8, 0)), Some(vec![kept(8, 0), kept(8, 1)]));
         assert!(!all.writing());
         assert!(!all.begin(10, None) && all.begin(11, None));
+    }
+
+    #[test]
+    fn a_run_that_is_about_to_stop_cuts_one_more() {
+        let mut all = Checkpoints::new(Every::Millis(1_000_000), 1);
+        assert!(!all.begin(1, Some(5)));
+        all.hurry();
+        assert!(!all.hurried() && all.begin(2, Some(6)) && all.hurried());
+        assert!(all.kept(kept(2, 0)).is_some());
+        all.hurry();
+        assert!(!all.begin(3, Some(7)) && all.hurried());
     }
 
     #[test]

@@ -146,6 +146,8 @@ pub struct Clock {
     /// Of the blocks taken for the next binding: records, bytes.
     weight: (u64, u64),
     stopping: bool,
+    /// The wall clock when the stop was asked for.
+    asked_to_stop: Option<i64>,
     done: bool,
     /// Live inputs that exist and are not among the inputs yet.
     found: BTreeMap<u32, Found>,
@@ -184,6 +186,7 @@ impl Clock {
             unfinished: VecDeque::new(),
             weight: (0, 0),
             stopping: false,
+            asked_to_stop: None,
             done: false,
             found: BTreeMap::new(),
             bound_at: None,
@@ -268,6 +271,9 @@ impl Clock {
             if self.rules.checkpoints.as_ref().is_some_and(Checkpoints::writing) {
                 return None;
             }
+            if self.lingers(now.wall) {
+                return self.live(now.wall);
+            }
             return Some(Order::Bind(self.bind(vec![], self.watermark, true)));
         }
         if self.unfinished.len() >= self.limit() {
@@ -275,7 +281,7 @@ impl Clock {
         }
         match self.rules.policy {
             Policy::Files => self.files(),
-            Policy::Live(live) => self.live(live, now.wall),
+            Policy::Live(_) => self.live(now.wall),
             Policy::Recorded { then, .. } => self.recorded(then),
         }
     }

@@ -73,19 +73,22 @@ pub fn start(settings: &Settings, state: &Path, live: policy::Live, cluster: &Cl
             stop: stop.clone(),
             kill: cluster.kill.clone(),
         };
-        let (sink, recovered) = kafka::open(wanted)?;
-        reconcile(state, &log, &recovered.bindings)?;
-        taken = Some((sink, recovered));
+        taken = Some(kafka::open(wanted)?);
     }
     keeping.from = keeping.store.newest(|manifest| {
         let committed = |recovered: &Recovered| recovered.binding(manifest.cut.epoch).map(bindings::write);
         taken.as_ref().is_none_or(|(_, recovered)| committed(recovered).as_ref() == Some(&manifest.binding))
     })?;
-    keeping.store.tidy(keeping.from.as_ref())?;
     let cut = keeping.from.as_ref().map(|manifest| manifest.cut.epoch);
-    if let (Some((sink, _)), Some(epoch)) = (&mut taken, cut) {
-        sink.resume(epoch + 1);
+    if let Some((sink, recovered)) = &mut taken {
+        if log.last().is_none() {
+            // All that there is to go on with: it must reach back far enough.
+            recovered.after(cut)?;
+        }
+        reconcile(state, &log, &recovered.bindings)?;
+        cut.iter().for_each(|cut| sink.resume(cut + 1));
     }
+    keeping.store.tidy(keeping.from.as_ref())?;
     let again = log.last().is_some();
     let policy = if again {
         tracing::info!(

@@ -1,29 +1,23 @@
-//! One node: its files, its start, whether it answers, its end.
+//! One node: its files, its start, whether it runs, its end.
 
+use super::config;
 use super::install::Install;
 use super::process;
+use super::ready::Started;
 use crate::error::Error;
-use crate::kafka::admin::Admin;
-use crate::kafka::{client, topics};
-use crate::settings::kafka::Kafka;
-use rdkafka::producer::{BaseProducer, Producer};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
-use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a start may take before it is called off; a small machine takes ten seconds.
-const START: Duration = Duration::from_secs(120);
-
 /// How long a stop may take before we stop waiting for it; the node goes on stopping.
 const STOP: Duration = Duration::from_secs(60);
 
 /// Time between two looks.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// Heap enough for a test of millions of sales, small enough for any laptop.
 const HEAP: &str = "-Xms128m -Xmx512m";
@@ -53,17 +47,6 @@ pub enum Up {
     Already(Broker),
     /// It was started, and is to be waited for.
     Started(Started),
-}
-
-/// A node that has been started and may not be ready yet.
-#[derive(Debug)]
-pub struct Started {
-    /// What was started.
-    pub broker: Broker,
-    child: Child,
-    log: PathBuf,
-    /// No other command starts or stops it meanwhile.
-    _lock: File,
 }
 
 /// What a person may say about a start.
@@ -153,15 +136,15 @@ impl Local {
         // Only the node itself talks to it; any port will do.
         let controller = free(0)?;
         let write = |name: &str, text: String| std::fs::write(self.file(name), text).map_err(|e| self.cannot(&e));
-        write("server.properties", self.properties(port, controller, &wishes.properties))?;
-        write("log4j2.properties", LOG.to_owned())?;
+        write("server.properties", config::properties(&self.file("data"), port, controller, &wishes.properties))?;
+        write("log4j2.properties", config::LOG.to_owned())?;
         if !self.file("data/meta.properties").is_file() {
             self.format(install)?;
         }
         let child = self.spawn(install, wishes.heap.as_deref().unwrap_or(HEAP))?;
         let broker = Broker { pid: child.id(), port, version: install.version.clone() };
         let text = serde_json::to_string_pretty(&broker).expect("plain values are JSON") + "\n";
-        let started = Started { broker, child, log: self.file("kafka.log"), _lock: lock };
+        let started = Started::new(broker, child, self.file("kafka.log"), lock);
         match write("broker.json", text) {
             Ok(()) => Ok(Up::Started(started)),
             Err(e) => {
@@ -171,43 +154,10 @@ impl Local {
         }
     }
 
-    /// One node that is broker and controller. What a cluster keeps three times, it keeps once; waits that help a cluster to
-    /// settle are left out.
-    fn properties(&self, port: u16, controller: u16, further: &str) -> String {
-        let listeners = |line: &str| Some(format!(",{}", line.strip_prefix("listeners=")?.trim()));
-        let more: String = further.lines().filter_map(listeners).collect();
-        let further: String = further.lines().filter(|line| listeners(line).is_none()).map(|line| format!("{line}\n")).collect();
-        let data = self.file("data").display().to_string().replace('\\', "\\\\");
-        format!(
-            "process.roles=broker,controller\n\
-             node.id=1\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{more}\n\
-             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
-             log.dirs={data}\n\
-             auto.create.topics.enable=false\n\
-             offsets.topic.replication.factor=1\n\
-             offsets.topic.num.partitions=1\n\
-             transaction.state.log.replication.factor=1\n\
-             transaction.state.log.min.isr=1\n\
-             transaction.state.log.num.partitions=1\n\
-             share.coordinator.state.topic.replication.factor=1\n\
-             share.coordinator.state.topic.min.isr=1\n\
-             share.coordinator.state.topic.num.partitions=1\n\
-             group.initial.rebalance.delay.ms=0\n\
-             transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n\
-             num.network.threads=2\n\
-             num.io.threads=4\n\
-             background.threads=2\n\
-             {further}"
-        )
-    }
-
     /// Gives the data folder its identity.
     fn format(&self, install: &Install) -> Result<(), Error> {
         let mut tool = self.java(install, "-Xmx128m");
-        tool.args(["kafka.tools.StorageTool", "format", "-t", &identity()?, "-c"]).arg(self.file("server.properties"));
+        tool.args(["kafka.tools.StorageTool", "format", "-t", &config::identity()?, "-c"]).arg(self.file("server.properties"));
         let said = tool.output().map_err(|e| Error::Unavailable(format!("cannot run {}: {e}", install.java.display())))?;
         if said.status.success() {
             return Ok(());
@@ -309,65 +259,6 @@ impl Local {
     }
 }
 
-impl Started {
-    /// Waits until topics can be made and transactions begun, and makes the topics of `kafka`. Asks `stopped` in between.
-    ///
-    /// # Errors
-    /// When the node ends, is not ready in time, or `stopped` says so; it is stopped then.
-    pub fn ready(mut self, kafka: &Kafka, stopped: &dyn Fn() -> bool) -> Result<(Broker, Vec<String>), Error> {
-        let kafka = kafka.on_loopback(self.broker.address());
-        let began = Instant::now();
-        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.broker.port)).is_err() {
-            if let Ok(Some(ended)) = self.child.try_wait() {
-                return Err(Error::Unavailable(format!("Kafka ended at once ({ended}): {}", self.last_words())));
-            }
-            if stopped() || began.elapsed() > START {
-                let why = if stopped() { "stopped" } else { "Kafka is not ready after two minutes" };
-                let words = self.last_words();
-                self.abandon();
-                return Err(Error::Unavailable(format!("{why}; its log ends: {words}")));
-            }
-            std::thread::sleep(LOOK);
-        }
-        match serves(&kafka) {
-            Ok(made) => Ok((self.broker, made)),
-            Err(e) => {
-                self.abandon();
-                Err(e)
-            }
-        }
-    }
-
-    /// The last line of the log that says something: the reason, when a start fails.
-    fn last_words(&self) -> String {
-        let mut text = String::new();
-        let read = File::open(&self.log).and_then(|mut log| log.read_to_string(&mut text));
-        let lines = || text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('\t'));
-        let telling = lines().rfind(|line| line.contains("ERROR") || line.contains("Exception")).or(lines().next_back());
-        match (read, telling) {
-            (Ok(_), Some(line)) => format!("{} (more in {})", line.trim(), self.log.display()),
-            _ => format!("nothing is in {}", self.log.display()),
-        }
-    }
-
-    /// Stops a node that did not come up. It is our child: the signal cannot reach anything else.
-    fn abandon(mut self) {
-        if process::terminate(self.broker.pid).is_err() || self.child.wait().is_err() {
-            tracing::warn!(pid = self.broker.pid, "the node that did not start could not be stopped");
-        }
-    }
-}
-
-/// Makes the topics, and begins and ends a life of a transactional id: after it a broker can do all that we ask of one.
-fn serves(kafka: &Kafka) -> Result<Vec<String>, Error> {
-    let made = Admin::new(kafka)?.create(&topics::all(kafka))?;
-    let producer: BaseProducer<client::Logged> = client::transactional(kafka, "vitrine-ready")?
-        .create_with_context(client::Logged::default())
-        .map_err(|e| client::cannot(&e))?;
-    producer.init_transactions(client::PATIENCE).map_err(|e| crate::kafka::admin::away(&kafka.brokers, &e))?;
-    Ok(made)
-}
-
 /// A port of the loopback address that nobody has; 0 finds one.
 fn free(port: u16) -> Result<u16, Error> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|listener| listener.local_addr());
@@ -379,26 +270,6 @@ fn free(port: u16) -> Result<u16, Error> {
         Err(e) => Err(Error::Unavailable(format!("port {port} cannot be used: {e}; choose another one with --port"))),
     }
 }
-
-/// A random identity of a cluster: 16 bytes in base64, as Kafka writes them. One that began with `-` would be taken for a flag.
-fn identity() -> Result<String, Error> {
-    use base64::Engine;
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
-        .map_err(|e| Error::Unavailable(format!("cannot read /dev/urandom: {e}")))?;
-    bytes[0] &= 0x7f;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// To standard output, which is the node's log file.
-const LOG: &str = "status = warn\n\
-                   appender.out.type = Console\n\
-                   appender.out.name = out\n\
-                   appender.out.layout.type = PatternLayout\n\
-                   appender.out.layout.pattern = %d{ISO8601} %-5p %m (%c{1})%n\n\
-                   rootLogger.level = info\n\
-                   rootLogger.appenderRef.out.ref = out\n";
 
 #[cfg(test)]
 mod tests {
@@ -412,14 +283,6 @@ mod tests {
         assert_eq!(said.exit_code(), 69);
         assert!(said.to_string().starts_with(&format!("port {port} is taken by another program")), "{said}");
         assert_ne!(free(0).unwrap(), 0);
-    }
-
-    #[test]
-    fn identities_never_look_like_flags() {
-        for _ in 0..200 {
-            let identity = identity().unwrap();
-            assert!(identity.len() == 22 && !identity.starts_with(['-', '_']), "{identity}");
-        }
     }
 
     /// A process id that was used again belongs to somebody else.

@@ -293,12 +293,7 @@ impl Writer {
 
     /// Whether every record so far was delivered or is on its way.
     fn delivered(&self, open: &Open) -> Result<(), Error> {
-        match self.producer.context().failed() {
-            None => Ok(()),
-            // A client that cannot go on throws away what it has, and says so of each record.
-            Some((_, error)) if fenced(&error) || self.fatal().is_some() => Err(self.why(&error, open)),
-            Some((topic, error)) => Err(Error::Unavailable(format!("a record could not be delivered to {topic}: {error}"))),
-        }
+        self.producer.context().failed().map_or(Ok(()), |(_, error)| Err(self.why(&error, open)))
     }
 
     /// Commits, for ever.
@@ -349,8 +344,15 @@ impl Writer {
     fn why(&self, error: &KafkaError, open: &Open) -> Error {
         // A transaction that took longer than its timeout was ended by the brokers, in the same words.
         let long = open.begun.is_some_and(|begun| begun.elapsed() > PATIENCE);
-        // Once the client has failed for good, all that is asked of it fails in the same general words.
-        why(self.fatal().as_ref().unwrap_or(error), &self.me.job, long)
+        // Once the client has failed for good, or a record, all that is asked of it fails in the same general words.
+        let failed = self.producer.context().failed();
+        match (self.fatal(), failed) {
+            (Some(fatal), _) => why(&fatal, &self.me.job, long),
+            (None, Some((topic, error))) if !fenced(&error) => {
+                Error::Unavailable(format!("a record could not be delivered to {topic}: {error}"))
+            }
+            _ => why(error, &self.me.job, long),
+        }
     }
 
     /// Why the client has failed for good, if it has.

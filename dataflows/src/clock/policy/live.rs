@@ -9,6 +9,9 @@
 
 use super::{Binding, Bound, Clock, Found, Input, Live, Order, Policy, Reached, Settled};
 
+/// How many milliseconds a run that is asked to stop waits for the watermark to move.
+const LINGER: i64 = 2_000;
+
 impl Clock {
     /// Inputs exist. Of those that are known only the goal is news.
     pub(super) fn found(&mut self, found: Vec<Found>) {
@@ -37,11 +40,26 @@ impl Clock {
         if self.done {
             return None;
         }
+        if let Some(asked) = self.asked_to_stop {
+            return Some(asked.saturating_add(LINGER).abs_diff(wall).clamp(1, LINGER.unsigned_abs()));
+        }
         let early = self.early(*live, wall);
         if early.is_some() && (!self.found.is_empty() || self.inputs.iter().any(|i| !i.read.is_empty())) {
             return early;
         }
         (live.advance_when_idle.is_some() && self.silent()).then(|| self.plan.tick.unsigned_abs())
+    }
+
+    /// Whether a run that is asked to stop goes on for a moment: a checkpoint is cut where the watermark moves, and with one the
+    /// next start has nothing to repeat.
+    pub(super) fn lingers(&mut self, wall: Option<i64>) -> bool {
+        let (Policy::Live(live), Some(wall)) = (&self.rules.policy, wall) else { return false };
+        let until_caught_up = live.until_caught_up;
+        let silent = self.silent();
+        let Some(checkpoints) = &mut self.rules.checkpoints else { return false };
+        let asked = *self.asked_to_stop.get_or_insert(wall);
+        checkpoints.hurry();
+        !until_caught_up && !silent && !checkpoints.hurried() && wall < asked.saturating_add(LINGER)
     }
 
     /// How many milliseconds are missing until the next binding may be made.
@@ -56,7 +74,11 @@ impl Clock {
     }
 
     /// Whatever was reported, of the inputs that do not sit out; or the passing of time when all are idle.
-    pub(super) fn live(&mut self, live: Live, wall: Option<i64>) -> Option<Order> {
+    pub(super) fn live(&mut self, wall: Option<i64>) -> Option<Order> {
+        let Policy::Live(live) = self.rules.policy else { return None };
+        if self.unfinished.len() >= self.limit() {
+            return None;
+        }
         if wall.is_some_and(|wall| self.early(live, wall).is_some()) {
             return None;
         }
