@@ -2,7 +2,7 @@
 
 use super::{EVENT_TYPES, Metrics, now};
 use dataflows::clock::Binding;
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -66,7 +66,49 @@ impl RowSink for Watch {
         Ok(())
     }
 
+    fn save(&mut self, into: &mut Marks) -> Result<(), String> {
+        self.sink.save(into)
+    }
+
+    fn resume(&mut self, from: &Marks) -> Result<(), String> {
+        self.sink.resume(from)
+    }
+
     fn ended(&mut self, unrevised: &[u64]) {
         self.sink.ended(unrevised);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataflows::plan::{Plan, Spec};
+    use std::sync::atomic::AtomicBool;
+
+    struct Marked(Arc<AtomicBool>);
+
+    impl RowSink for Marked {
+        fn tick(&mut self, _rows: &TickRows) -> Result<(), String> {
+            Ok(())
+        }
+        fn save(&mut self, into: &mut Marks) -> Result<(), String> {
+            into.insert("here".into(), "7".into());
+            Ok(())
+        }
+        fn resume(&mut self, from: &Marks) -> Result<(), String> {
+            self.0.store(from.contains_key("here"), Relaxed);
+            Ok(())
+        }
+    }
+
+    /// Once it kept to itself what it was asked for a checkpoint, and files were gone on with from their beginning.
+    #[test]
+    fn a_sink_behind_the_watch_is_asked_where_it_stands() {
+        let plan = Plan::new(&Spec::default()).unwrap();
+        let (resumed, mut marks) = (Arc::new(AtomicBool::new(false)), Marks::new());
+        let mut watch = Watch::before(Arc::new(Metrics::new(&plan, 1, Arc::default())), Box::new(Marked(resumed.clone())));
+        watch.save(&mut marks).unwrap();
+        watch.resume(&marks).unwrap();
+        assert_eq!((marks["here"].as_str(), resumed.load(Relaxed)), ("7", true));
     }
 }
