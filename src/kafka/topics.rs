@@ -3,7 +3,7 @@
 //! 1. All of them carry the broker's time (`LogAppendTime`). A retention that went by the times of the sales would delete
 //!    last year's replay at once; and a sale's date is judged against the broker's clock, not against that of a till.
 //! 2. Tables with a key are compacted to the last revision of each row *and* forget after a while, because the ends of
-//!    windows never come back. Revisions stay readable for [`REVISIONS`] before they may go.
+//!    windows never come back. Revisions stay readable for a while before they may go.
 //! 3. The recorded bindings are never compacted: each one is needed, until `keep_bindings` has passed.
 //! 4. Outputs have one partition: the order of rows is part of what is promised.
 
