@@ -87,20 +87,16 @@ pub trait RowSink {
         Ok(())
     }
     /// What a checkpoint must hold of the sink, which stands between two epochs: under a name of its own each. What was handed
-    /// over is where others can read it.
+    /// over is where others can read it. A sink that passes things on asks those behind it; one without a place adds nothing.
     ///
     /// # Errors
     /// In words for a person: what failed and what to do.
-    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
-        Ok(())
-    }
+    fn save(&mut self, into: &mut Marks) -> Result<(), String>;
     /// The run goes on from a checkpoint; called before all else.
     ///
     /// # Errors
     /// In words for a person: what failed and what to do.
-    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
-        Ok(())
-    }
+    fn resume(&mut self, from: &Marks) -> Result<(), String>;
     /// All ticks have been handed over. `unrevised`: by window definition, instances that late records found too old to be
     /// revised.
     fn ended(&mut self, _unrevised: &[u64]) {}

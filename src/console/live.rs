@@ -8,7 +8,7 @@ use super::draw::draw;
 use super::plain;
 use super::screen::Screen;
 use super::view::{Pulse, View};
-use dataflows::edge::{RowSink, TickRows};
+use dataflows::edge::{Marks, RowSink, TickRows};
 use dataflows::plan::Plan;
 use std::io::Write;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -87,6 +87,12 @@ impl RowSink for LiveSink {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).tick(rows);
         Ok(())
     }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Writes plain lines.
@@ -107,6 +113,12 @@ impl<W: Write> RowSink for PlainSink<W> {
         let lines = plain::lines(rows, &self.plan);
         let written = self.out.write_all(lines.as_bytes()).and_then(|()| self.out.flush());
         written.map_err(|e| format!("cannot write to stdout: {e}"))
+    }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
+        Ok(())
     }
 }
 

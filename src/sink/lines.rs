@@ -1,7 +1,7 @@
 //! All tables as one stream of JSON lines, each row with the name of its table: `demo --json`.
 
 use crate::engine::Stop;
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use std::io::{ErrorKind, Write};
 
 /// stdout of a run. A reader that has seen enough (`vitrine demo | head`) is no failure: it stops the run.
@@ -67,6 +67,12 @@ impl<W: Write> Lines<W> {
 impl<W: Write> RowSink for Lines<W> {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         self.write(rows).map_err(|e| format!("cannot write to stdout: {e}"))
+    }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use super::shelf::Shelf;
 use super::{Counts, Tables};
 use dataflows::clock::{self, Blocks, Context, Every, Feed, Format, Input, Inputs, Policy, Progress, Pull, Pulled, Settings};
 use dataflows::decode::Decoder;
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::fault::Faults;
 use dataflows::pipeline;
 use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, Reference as Compared, Spec, WindowSpec};
@@ -54,6 +54,12 @@ impl RowSink for Keep {
             let text = std::str::from_utf8(&rows.lines[table as usize]).map_err(|e| e.to_string())?;
             all.extend(text.lines().map(|line| (rows.learned, table, line.to_string())));
         }
+        Ok(())
+    }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
         Ok(())
     }
 }

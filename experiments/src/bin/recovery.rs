@@ -15,7 +15,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use dataflows::clock::{Binding, Every};
-use dataflows::edge::{RowSink, TickRows};
+use dataflows::edge::{Marks, RowSink, TickRows};
 use dataflows::pipeline;
 use dataflows::site::Setup;
 use experiments::job::{self, Job as Reference};
@@ -91,6 +91,12 @@ impl RowSink for First {
     }
     fn epoch(&mut self, _binding: &Binding) -> Result<(), String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        Ok(())
+    }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use crate::settings::{Given, Settings};
 use crate::source::live::Live;
 use dataflows::clock::policy::{self, Recording};
 use dataflows::clock::{Binding, Policy, Progress, Record};
-use dataflows::edge::{RowSink, Table, TickRows};
+use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::pipeline;
 use dataflows::site::Setup;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -114,6 +114,12 @@ impl RowSink for Kept {
             }
         }
         *text += &format!("certificate {}\n", rows.certificate);
+        Ok(())
+    }
+    fn save(&mut self, _into: &mut Marks) -> Result<(), String> {
+        Ok(())
+    }
+    fn resume(&mut self, _from: &Marks) -> Result<(), String> {
         Ok(())
     }
 }
