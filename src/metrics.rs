@@ -185,8 +185,6 @@ pub struct Checkpoint {
     pub pause: Histogram,
     /// Bytes of the last one.
     pub bytes: AtomicU64,
-    /// Those that failed.
-    pub failures: AtomicU64,
 }
 
 /// See the [module](self).

@@ -62,7 +62,6 @@ pub fn status(m: &Metrics, limits: &Limits) -> Value {
             "last": last.map(time),
             "age_seconds": last.map(|at| (now() - at) as f64 / 1000.0),
             "bytes": c.bytes.load(Relaxed),
-            "failures": c.failures.load(Relaxed),
             "duration_seconds": quantiles(&c.duration),
             "pause_seconds": quantiles(&c.pause),
         });

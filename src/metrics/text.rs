@@ -167,7 +167,6 @@ fn checkpoint(m: &Metrics, page: &mut Page) -> Result<(), Error> {
     let last = checkpoint.last.load(Relaxed) as f64 / 1000.0;
     page.gauge("checkpoint_last_success_timestamp_seconds", "When the last one was complete; 0 before there is one", last)?;
     page.gauge("checkpoint_size_bytes", "Bytes of the last one", checkpoint.bytes.load(Relaxed) as f64)?;
-    page.counter("checkpoint_failures", "Those that failed", checkpoint.failures.load(Relaxed))?;
     page.histogram("checkpoint_duration_seconds", "From the cut to the complete checkpoint", &checkpoint.duration)?;
     page.histogram("checkpoint_pause_seconds", "How long a cut kept a worker from its work", &checkpoint.pause)
 }
