@@ -34,6 +34,11 @@ use indicatif::ProgressBar;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
+#[cfg(feature = "kafka")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// What the process was given besides its arguments.
 pub struct World {
@@ -203,6 +208,23 @@ impl World {
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
+}
+
+/// Listens for Ctrl-C and SIGTERM: the first sets the flag, a second one ends the process at once.
+///
+/// # Errors
+/// When the system refuses.
+#[cfg(feature = "kafka")]
+fn interrupted(world: &World) -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (asked, exit) = (stop.clone(), world.exit);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            exit(Failure::Stopped.code().into());
+        }
+    })
+    .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
 }
 
 /// Writes a report to stdout.

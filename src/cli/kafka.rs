@@ -1,6 +1,6 @@
 //! `kafka up`, `kafka status`, `kafka down`.
 
-use super::{Failure, Session, SettingsArgs, World, print};
+use super::{Failure, Session, SettingsArgs, World, interrupted, print};
 use crate::console::text;
 use crate::kafka::admin::{Admin, Held};
 use crate::kafka::local::install::{self, VERSION};
@@ -10,8 +10,7 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Run an Apache Kafka of your own, for development
@@ -148,14 +147,7 @@ impl UpArgs {
             spinner.set_message(format!("fetching Apache Kafka {VERSION} with Maven: {jar}"));
         })?;
         spinner.set_message(format!("starting Apache Kafka {}", install.version));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (asked, exit) = (stop.clone(), world.exit);
-        ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::Relaxed) {
-                exit(Failure::Stopped.code().into());
-            }
-        })
-        .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
+        let stop = interrupted(world)?;
         let wishes = Wishes {
             port: self.port,
             usual: usual(settings),

@@ -2,7 +2,7 @@
 
 mod feed;
 
-use super::{Failure, Session, SettingsArgs, World, flag, print};
+use super::{Failure, Session, SettingsArgs, World, flag, interrupted, print};
 use crate::console::text;
 use crate::error::Error;
 use crate::generate;
@@ -14,7 +14,6 @@ use dataflows::clock;
 use feed::{Feed, Pace};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -91,14 +90,7 @@ impl Produce {
             self.seed.map(|seed| flag("--seed", "generate.seed", seed)),
         ];
         let settings = self.settings.load_with(world, flags.into_iter().flatten())?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let (asked, exit) = (stop.clone(), world.exit);
-        ctrlc::set_handler(move || {
-            if asked.swap(true, Ordering::Relaxed) {
-                exit(Failure::Stopped.code().into());
-            }
-        })
-        .map_err(|e| Failure::Io(format!("cannot listen for Ctrl-C: {e}")))?;
+        let stop = interrupted(world)?;
         let feed = self.feed(&settings)?;
         let bar = session.bar(self.bar());
         bar.enable_steady_tick(LOOK);
