@@ -223,18 +223,13 @@ impl Snapshots {
         }
     }
 
-    /// The tick at which a checkpoint is being cut, if a stage whose open tick is `open` has come to it.
-    fn due(&self, open: u32) -> Option<Cut> {
-        self.deposits.borrow().cut.filter(|cut| cut.tick <= open)
-    }
-
     /// Deposits the open sales, when it is time, and seals the journal; true when it did.
     ///
     /// # Errors
     /// Those of the keeper.
     pub fn open(&self, open: u32, save: impl FnOnce() -> fold::Saved) -> Result<bool, String> {
-        let Some(cut) = self.due(open).filter(|_| self.deposits.borrow().open.is_none()) else { return Ok(false) };
-        self.deposits.borrow_mut().open = Some(save());
+        let cut = self.deposit(open, |deposits| &mut deposits.open, save);
+        let Some(cut) = cut else { return Ok(false) };
         self.keeper(|keeper| keeper.seal(cut.tick))?;
         self.end()?;
         Ok(true)
@@ -245,11 +240,7 @@ impl Snapshots {
     /// # Errors
     /// Those of the keeper.
     pub fn ids(&self, open: u32, save: impl FnOnce() -> Vec<(u32, (u64, u64))>) -> Result<(), String> {
-        if self.due(open).is_some() && self.deposits.borrow().ids.is_none() {
-            self.deposits.borrow_mut().ids = Some(save());
-            self.end()?;
-        }
-        Ok(())
+        self.deposit(open, |deposits| &mut deposits.ids, save).map_or(Ok(()), |_| self.end())
     }
 
     /// Deposits what was said of the windows, when it is time.
@@ -257,11 +248,7 @@ impl Snapshots {
     /// # Errors
     /// Those of the keeper.
     pub fn windows(&self, open: u32, save: impl FnOnce() -> operator::Saved) -> Result<(), String> {
-        if self.due(open).is_some() && self.deposits.borrow().windows.is_none() {
-            self.deposits.borrow_mut().windows = Some(save());
-            self.end()?;
-        }
-        Ok(())
+        self.deposit(open, |deposits| &mut deposits.windows, save).map_or(Ok(()), |_| self.end())
     }
 
     /// Deposits the certificate and the counts, when it is time.
@@ -269,11 +256,19 @@ impl Snapshots {
     /// # Errors
     /// Those of the keeper.
     pub fn edge(&self, open: u32, save: impl FnOnce() -> collect::Saved) -> Result<(), String> {
-        if self.due(open).is_some() && self.deposits.borrow().edge.is_none() {
-            self.deposits.borrow_mut().edge = Some(save());
-            self.end()?;
+        self.deposit(open, |deposits| &mut deposits.edge, save).map_or(Ok(()), |_| self.end())
+    }
+
+    /// Fills a place that is empty, when a stage whose open tick is `open` has come to a cut; gives the cut when it did.
+    fn deposit<T>(&self, open: u32, place: fn(&mut Deposits) -> &mut Option<T>, save: impl FnOnce() -> T) -> Option<Cut> {
+        let mut deposits = self.deposits.borrow_mut();
+        let cut = deposits.cut.filter(|cut| cut.tick <= open)?;
+        let place = place(&mut deposits);
+        if place.is_some() {
+            return None;
         }
-        Ok(())
+        *place = Some(save());
+        Some(cut)
     }
 
     /// Hands the part over when all stages have deposited theirs.
