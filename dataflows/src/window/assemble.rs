@@ -45,16 +45,19 @@ struct Said {
     next: u32,
 }
 
-/// What a checkpoint must hold of an [`Assembly`].
+/// What an [`Assembly`] has learned and said, which a checkpoint must hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Saved {
+    /// The newest end; 0 before the first.
     newest: u32,
     totals: Steps<Totals>,
     seller: Steps<Candidate>,
     category: Steps<Candidate>,
     biggest: Steps<i64>,
     said: VecDeque<Said>,
+    /// The newest end that is not empty among those no longer kept.
     older: Option<u32>,
+    /// The least event time of an accepted record, as known.
     first: i64,
 }
 
@@ -67,17 +70,7 @@ pub struct Assembly {
     reference: u32,
     keep: usize,
     gates: Gates,
-    /// The newest end; 0 before the first.
-    newest: u32,
-    totals: Steps<Totals>,
-    seller: Steps<Candidate>,
-    category: Steps<Candidate>,
-    biggest: Steps<i64>,
-    said: VecDeque<Said>,
-    /// The newest end that is not empty among those no longer kept.
-    older: Option<u32>,
-    /// The least event time of an accepted record, as known.
-    first: i64,
+    known: Saved,
 }
 
 impl Assembly {
@@ -98,51 +91,43 @@ impl Assembly {
             reference: w.reference(),
             keep,
             gates: plan.gates.clone(),
-            newest: 0,
-            totals: Steps::new(keep),
-            seller: Steps::new(keep),
-            category: Steps::new(keep),
-            biggest: Steps::new(keep),
-            said: VecDeque::new(),
-            older: None,
-            first: i64::MAX,
+            known: Saved {
+                newest: 0,
+                totals: Steps::new(keep),
+                seller: Steps::new(keep),
+                category: Steps::new(keep),
+                biggest: Steps::new(keep),
+                said: VecDeque::new(),
+                older: None,
+                first: i64::MAX,
+            },
         }
     }
 
     /// As it was when [`Assembly::save`] was called, for the same definition.
     pub fn restore(plan: &Plan, index: usize, saved: Saved) -> Assembly {
-        let Saved { newest, totals, seller, category, biggest, said, older, first } = saved;
-        Assembly { newest, totals, seller, category, biggest, said, older, first, ..Assembly::new(plan, index) }
+        Assembly { known: saved, ..Assembly::new(plan, index) }
     }
 
     /// What a checkpoint must hold.
     pub fn save(&self) -> Saved {
-        Saved {
-            newest: self.newest,
-            totals: self.totals.clone(),
-            seller: self.seller.clone(),
-            category: self.category.clone(),
-            biggest: self.biggest.clone(),
-            said: self.said.clone(),
-            older: self.older,
-            first: self.first,
-        }
+        self.known.clone()
     }
 
     /// The next end at which a row is due without anything being learned: the one after an end that is not empty.
     pub fn busy(&self) -> Option<u32> {
-        (self.newest > 0 && self.content(self.newest).is_some()).then_some(self.newest + self.slide)
+        (self.known.newest > 0 && self.content(self.known.newest).is_some()).then_some(self.known.newest + self.slide)
     }
 
     fn back(&self, end: u32) -> Option<usize> {
-        self.newest.checked_sub(end).map(|d| (d / self.slide) as usize)
+        self.known.newest.checked_sub(end).map(|d| (d / self.slide) as usize)
     }
 
     /// The columns of an end, without those that depend on other ends; `None` when it is empty.
     fn content(&self, end: u32) -> Option<WindowColumns> {
         let back = self.back(end).filter(|b| *b < self.keep)?;
-        let (totals, biggest) = (self.totals.back(back), self.biggest.back(back));
-        let (seller, category) = (self.seller.back(back), self.category.back(back));
+        let (totals, biggest) = (self.known.totals.back(back), self.known.biggest.back(back));
+        let (seller, category) = (self.known.seller.back(back), self.known.category.back(back));
         let t = totals.copied().unwrap_or_default().0;
         let counted = t[..slot::RELEASED].iter().chain(&t[slot::SELLERS..]).any(|x| *x != 0);
         if !counted && biggest.is_none() && seller.is_none() && category.is_none() {
@@ -167,7 +152,7 @@ impl Assembly {
 
     /// The gates that an end fails.
     fn failed(&self, end: u32, c: &WindowColumns) -> Vec<Gate> {
-        let t = self.back(end).and_then(|b| self.totals.back(b)).copied().unwrap_or_default().0;
+        let t = self.back(end).and_then(|b| self.known.totals.back(b)).copied().unwrap_or_default().0;
         let share = |part: usize, permille: i64| t[part] * 1000 > permille * t[slot::RELEASED];
         let gates = [
             (c.total_sales < self.gates.min_sales, Gate::TotalSales),
@@ -182,7 +167,7 @@ impl Assembly {
     /// The window that ends at `end` as something to compare with: `None` where it was not wholly seen.
     pub fn reference(&self, plan: &Plan, end: u32) -> Option<WindowColumns> {
         let start = end.checked_sub(self.size)?;
-        if plan.millis(start) < self.first {
+        if plan.millis(start) < self.known.first {
             return None;
         }
         let mut columns = self.content(end).unwrap_or_default();
@@ -212,8 +197,8 @@ impl Assembly {
     /// Empty ends without a row directly before `end`.
     fn empty_before(&self, end: u32, whole: u32) -> u64 {
         let kept = (1..).map(|i| end.checked_sub(i * self.slide));
-        let mut kept = kept.take_while(|e| e.is_some_and(|e| self.back(e).is_some_and(|b| b < self.said.len()))).flatten();
-        let Some(before) = kept.find(|e| self.content(*e).is_some()).or(self.older) else { return 0 };
+        let mut kept = kept.take_while(|e| e.is_some_and(|e| self.back(e).is_some_and(|b| b < self.known.said.len()))).flatten();
+        let Some(before) = kept.find(|e| self.content(*e).is_some()).or(self.known.older) else { return 0 };
         let empty = (end - before) / self.slide - 1;
         // The first of them has a row of zeros.
         let written = u32::from(before + self.slide <= whole);
@@ -226,22 +211,22 @@ impl Assembly {
         self.move_to(s);
         let mut rows = vec![];
         let mut from = updates.first().unwrap_or(s).min(s);
-        let newest = self.newest;
+        let newest = self.known.newest;
         let back = |end: u32| ((newest - end) / self.slide) as usize;
         let place = |v: Vec<(u32, Candidate, isize)>| v.into_iter().map(|(e, v, d)| (back(e), v, d)).collect::<Vec<_>>();
-        self.totals.apply(&mut updates.totals.into_iter().map(|(e, v, d)| (back(e), v, d)).collect::<Vec<_>>());
-        self.biggest.apply(&mut updates.biggest.into_iter().map(|(e, v, d)| (back(e), v, d)).collect::<Vec<_>>());
-        self.seller.apply(&mut place(updates.seller));
-        self.category.apply(&mut place(updates.category));
-        if first < self.first {
-            self.first = first;
+        self.known.totals.apply(&mut updates.totals.into_iter().map(|(e, v, d)| (back(e), v, d)).collect::<Vec<_>>());
+        self.known.biggest.apply(&mut updates.biggest.into_iter().map(|(e, v, d)| (back(e), v, d)).collect::<Vec<_>>());
+        self.known.seller.apply(&mut place(updates.seller));
+        self.known.category.apply(&mut place(updates.category));
+        if first < self.known.first {
+            self.known.first = first;
             from = from.min(s.saturating_sub(self.reach).max(self.slide));
         }
         let mut end = from;
         while end <= s {
             let truth = self.truth(plan, end, ending);
-            if let Some(i) = self.said.len().checked_sub(back(end) + 1) {
-                let said = &mut self.said[i];
+            if let Some(i) = self.known.said.len().checked_sub(back(end) + 1) {
+                let said = &mut self.known.said[i];
                 if said.row != truth {
                     let (start, deleted) = (plan.millis(end) - i64::from(self.size) * plan.tick, truth.is_none());
                     let columns = truth.clone().unwrap_or_default();
@@ -264,22 +249,22 @@ impl Assembly {
 
     /// Makes `s` the newest end.
     fn move_to(&mut self, s: u32) {
-        let ends = if self.newest == 0 { 1 } else { ((s - self.newest) / self.slide) as usize };
-        let oldest = |a: &Assembly| a.newest.saturating_sub((a.said.len() as u32).saturating_sub(1) * a.slide);
-        let leave = (self.said.len() + ends).saturating_sub(self.keep).min(self.said.len());
+        let ends = if self.known.newest == 0 { 1 } else { ((s - self.known.newest) / self.slide) as usize };
+        let oldest = |a: &Assembly| a.known.newest.saturating_sub((a.known.said.len() as u32).saturating_sub(1) * a.slide);
+        let leave = (self.known.said.len() + ends).saturating_sub(self.keep).min(self.known.said.len());
         if leave > 0 {
             let first = oldest(self);
             let leaving = (0..leave as u32).rev().map(|i| first + i * self.slide);
-            self.older = leaving.into_iter().find(|e| self.content(*e).is_some()).or(self.older);
-            self.said.drain(..leave);
+            self.known.older = leaving.into_iter().find(|e| self.content(*e).is_some()).or(self.known.older);
+            self.known.said.drain(..leave);
         }
-        self.totals.extend(ends);
-        self.seller.extend(ends);
-        self.category.extend(ends);
-        self.biggest.extend(ends);
+        self.known.totals.extend(ends);
+        self.known.seller.extend(ends);
+        self.known.category.extend(ends);
+        self.known.biggest.extend(ends);
         for _ in 0..ends.min(self.keep) {
-            self.said.push_back(Said::default());
+            self.known.said.push_back(Said::default());
         }
-        self.newest = s;
+        self.known.newest = s;
     }
 }
