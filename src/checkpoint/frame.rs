@@ -7,6 +7,7 @@
 //! ```
 //! The bytes are a value as `postcard` writes it.
 
+use super::manifest::Piece;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -65,7 +66,7 @@ impl<W: Write> Writer<W> {
 
     /// The hash of all that was written, in hex, and the file.
     pub fn end(self) -> (String, W) {
-        (format!("{:016x}", self.hash.digest()), self.to)
+        (digest(&self.hash), self.to)
     }
 }
 
@@ -75,26 +76,37 @@ pub struct Reader {
     from: BufReader<File>,
     left: u64,
     begun: bool,
+    hash: Xxh3,
+    expected: String,
 }
 
 impl Reader {
-    /// For a file of this length; what lies behind is not read.
+    /// For a file that a manifest names; what lies behind its length is not read.
     ///
     /// # Errors
     /// In words, when it cannot be opened or is shorter.
-    pub fn open(path: &Path, bytes: u64) -> Result<Reader, String> {
+    pub fn open(path: &Path, piece: &Piece) -> Result<Reader, String> {
+        let bytes = piece.bytes;
         let file = File::open(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         let length = file.metadata().map_err(|e| format!("cannot read {}: {e}", path.display()))?.len();
         if length < bytes {
             return Err(damaged(path, &format!("it has {length} bytes of {bytes}")));
         }
-        Ok(Reader { path: path.to_path_buf(), from: BufReader::with_capacity(1 << 18, file), left: bytes, begun: false })
+        Ok(Reader {
+            path: path.to_path_buf(),
+            from: BufReader::with_capacity(1 << 18, file),
+            left: bytes,
+            begun: false,
+            hash: Xxh3::new(),
+            expected: piece.hash.clone(),
+        })
     }
 
     fn take(&mut self, n: usize) -> Result<Vec<u8>, String> {
         self.left = self.left.checked_sub(n as u64).ok_or_else(|| damaged(&self.path, "a frame goes beyond its end"))?;
         let mut bytes = vec![0; n];
         self.from.read_exact(&mut bytes).map_err(|e| format!("cannot read {}: {e}", self.path.display()))?;
+        self.hash.update(&bytes);
         Ok(bytes)
     }
 
@@ -107,7 +119,9 @@ impl Reader {
             return Err(damaged(&self.path, "it does not begin like one"));
         }
         if self.left == 0 {
-            return Ok(None);
+            // Whole frames of another file would pass for ours otherwise.
+            let whole = digest(&self.hash) == self.expected;
+            return if whole { Ok(None) } else { Err(damaged(&self.path, "it is not the file that the manifest names")) };
         }
         let head = self.take(12)?;
         let length = u32::from_le_bytes(std::array::from_fn(|i| head[i]));
@@ -120,6 +134,10 @@ impl Reader {
     }
 }
 
+fn digest(hash: &Xxh3) -> String {
+    format!("{:016x}", hash.digest())
+}
+
 fn damaged(path: &Path, how: &str) -> String {
     format!("{} is damaged: {how}; remove the newest folder in checkpoints/ to go on from the one before", path.display())
 }
@@ -128,14 +146,15 @@ fn damaged(path: &Path, how: &str) -> String {
 mod tests {
     use super::*;
 
-    fn write(path: &Path) -> u64 {
+    fn write(path: &Path, from: u32) -> Piece {
         let mut writer = Writer::begin(File::create(path).expect("a file")).expect("begun");
-        (0..3_u32).for_each(|n| writer.frame(&vec![n; n as usize + 1]).expect("written"));
-        writer.bytes
+        (0..3_u32).for_each(|n| writer.frame(&vec![from + n; n as usize + 1]).expect("written"));
+        let bytes = writer.bytes;
+        Piece { file: String::new(), bytes, hash: writer.end().0 }
     }
 
-    fn read(path: &Path, bytes: u64) -> Result<Vec<Vec<u32>>, String> {
-        let mut reader = Reader::open(path, bytes)?;
+    fn read(path: &Path, piece: &Piece) -> Result<Vec<Vec<u32>>, String> {
+        let mut reader = Reader::open(path, piece)?;
         let mut all = vec![];
         while let Some(value) = reader.read()? {
             all.push(value);
@@ -144,23 +163,32 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_file_that_is_another_one_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x");
+        let piece = write(&path, 0);
+        assert_eq!(write(&path, 5).bytes, piece.bytes);
+        assert!(read(&path, &piece).is_err_and(|e| e.contains("not the file that the manifest names")));
+    }
+
+    #[test]
     fn values_come_back_and_damage_is_noticed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x");
-        let bytes = write(&path);
-        assert_eq!(read(&path, bytes), Ok(vec![vec![0], vec![1, 1], vec![2, 2, 2]]));
+        let piece = &write(&path, 0);
+        assert_eq!(read(&path, piece), Ok(vec![vec![0], vec![1, 1], vec![2, 2, 2]]));
         let whole = std::fs::read(&path).expect("bytes");
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 4;
             std::fs::write(&path, &changed).expect("written");
-            let problem = read(&path, bytes).expect_err("a flipped bit shows");
+            let problem = read(&path, piece).expect_err("a flipped bit shows");
             assert!(problem.contains("is damaged"), "{problem}");
         }
         std::fs::write(&path, &whole[..whole.len() - 1]).expect("written");
-        assert!(read(&path, bytes).is_err_and(|e| e.contains("bytes of")));
+        assert!(read(&path, piece).is_err_and(|e| e.contains("bytes of")));
         // What lies behind the length that the manifest knows was written later.
         std::fs::write(&path, [&whole[..], b"half a fra"].concat()).expect("written");
-        assert_eq!(read(&path, bytes).map(|all| all.len()), Ok(3));
+        assert_eq!(read(&path, piece).map(|all| all.len()), Ok(3));
     }
 }

@@ -26,7 +26,7 @@ pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> R
     }
     let lanes = lanes.into_values().enumerate().filter(|(k, _)| mine(*k)).map(|(_, mut segments)| {
         segments.sort_by_key(|(_, segment)| segment.number);
-        let files = segments.into_iter().map(|(n, s)| (n, manifest::journal(state).join(&s.piece.file), s.piece.bytes));
+        let files = segments.into_iter().map(|(n, s)| (n, manifest::journal(state).join(&s.piece.file), s.piece.clone()));
         Lane { files: files.collect::<Vec<_>>().into_iter(), open: None }
     });
     Ok(Resume {
@@ -52,13 +52,18 @@ pub fn first(state: &Path, from: &Manifest) -> Result<First, Error> {
 
 fn part(folder: &Path, piece: &Piece) -> Result<Part, Error> {
     let path = folder.join(&piece.file);
-    let part = Reader::open(&path, piece.bytes).and_then(|mut reader| reader.read::<Part>()).map_err(Error::Input)?;
-    part.ok_or_else(|| Error::Input(format!("{} is empty", path.display())))
+    let read = || {
+        let mut reader = Reader::open(&path, piece)?;
+        let part = reader.read::<Part>()?;
+        reader.read::<Part>()?; // the end is where the file is known to be the right one
+        Ok(part)
+    };
+    read().map_err(Error::Input)?.ok_or_else(|| Error::Input(format!("{} is empty", path.display())))
 }
 
 /// The journal of one worker of an earlier run, one file open at a time.
 struct Lane {
-    files: std::vec::IntoIter<(usize, PathBuf, u64)>,
+    files: std::vec::IntoIter<(usize, PathBuf, Piece)>,
     open: Option<(usize, Reader)>,
 }
 
@@ -74,8 +79,8 @@ impl Iterator for Lane {
                     Err(problem) => return Some(Err(problem)),
                 }
             }
-            let (segment, path, bytes) = self.files.next()?;
-            match Reader::open(&path, bytes) {
+            let (segment, path, piece) = self.files.next()?;
+            match Reader::open(&path, &piece) {
                 Ok(reader) => self.open = Some((segment, reader)),
                 Err(problem) => return Some(Err(problem)),
             }
