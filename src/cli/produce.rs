@@ -2,6 +2,7 @@
 
 mod feed;
 
+use super::live::TopicArgs;
 use super::{Failure, Session, SettingsArgs, World, flag, interrupted, print};
 use crate::console::text;
 use crate::error::Error;
@@ -35,12 +36,8 @@ pub struct Produce {
     /// File of sales (.ndjson, .jsonl, .csv, each also .gz or .zst), or - for standard input
     #[arg(value_name = "FILE", conflicts_with_all = ["sales", "seed", "live"])]
     file: Option<String>,
-    /// One or more brokers, with commas between [default: kafka.brokers]
-    #[arg(long, value_name = "HOST:PORT")]
-    brokers: Option<String>,
-    /// The topic [default: kafka.topic]
-    #[arg(long, value_name = "NAME")]
-    topic: Option<String>,
+    #[command(flatten)]
+    topic: TopicArgs,
     /// Records a second, instead of as fast as they are taken
     #[arg(long, value_name = "R", value_parser = rate)]
     rate: Option<f64>,
@@ -84,12 +81,8 @@ impl Produce {
     /// # Errors
     /// Bad settings, a file that cannot be read, a broker that is away, or records that did not arrive.
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
-        let flags = [
-            self.brokers.as_ref().map(|brokers| flag("--brokers", "kafka.brokers", brokers)),
-            self.topic.as_ref().map(|topic| flag("--topic", "kafka.topic", topic)),
-            self.seed.map(|seed| flag("--seed", "generate.seed", seed)),
-        ];
-        let settings = self.settings.load_with(world, flags.into_iter().flatten())?;
+        let seed = self.seed.map(|seed| flag("--seed", "generate.seed", seed));
+        let settings = self.settings.load_with(world, self.topic.flags().chain(seed))?;
         let stop = interrupted(world)?;
         let feed = self.feed(&settings)?;
         let bar = session.bar(self.bar());
