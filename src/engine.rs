@@ -118,7 +118,7 @@ impl Report {
 ///
 /// # Errors
 /// Whatever stopped it. In a cluster the process should then end, or the others wait for it.
-pub fn run<B>(job: Job, sink: Option<Sink>, build: B) -> Result<Report, Error>
+pub fn run<B>(mut job: Job, sink: Option<Sink>, build: B) -> Result<Report, Error>
 where
     B: for<'s> Fn(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi> + Send + Sync + 'static,
 {
@@ -129,7 +129,6 @@ where
     let seat = Seat { threads: job.workers, process: job.process, job: fingerprint(&job), from };
     let abort = Abort::default();
     let cluster::Crew { builders, others, from } = cluster::connect(&seat, &job.addresses, &job.stop)?;
-    let mut job = job;
     if let Some(state) = &mut job.state {
         state.from = from.map(|epoch| state.store.of(epoch)).transpose()?;
     }
