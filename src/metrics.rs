@@ -13,6 +13,7 @@ pub mod text;
 pub mod watch;
 
 use dataflows::clock::{Binding, Context, Every, Progress};
+use dataflows::edge::Table;
 use dataflows::plan::Plan;
 use histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
@@ -202,7 +203,7 @@ pub struct Metrics {
     /// By window definition.
     pub windows: Vec<Window>,
     /// Rows by table.
-    pub rows: [AtomicU64; 6],
+    pub rows: [AtomicU64; Table::COUNT],
     /// Events by type: sent, taken back.
     pub events: [[AtomicU64; 2]; EVENT_TYPES.len()],
     /// Events that the cooldown held back.

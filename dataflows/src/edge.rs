@@ -14,7 +14,7 @@ use crate::row::WindowRow;
 use crate::row::json::Cut;
 use serde::{Deserialize, Serialize};
 
-/// The tables, in the order in which the certificate takes them.
+/// The tables, in the order in which the certificate takes them, which knows them by their place: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Table {
@@ -30,12 +30,33 @@ pub enum Table {
     Suppressed,
     /// `dead_letters`
     DeadLetters,
+    /// `episodes`
+    Episodes,
+    /// `product_features`
+    ProductFeatures,
+    /// `customer_features`
+    CustomerFeatures,
+    /// `scores`
+    Scores,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 6] =
-        [Table::Windows, Table::SellerFeatures, Table::CategoryFeatures, Table::Events, Table::Suppressed, Table::DeadLetters];
+    pub const ALL: [Table; Table::COUNT] = [
+        Table::Windows,
+        Table::SellerFeatures,
+        Table::CategoryFeatures,
+        Table::Events,
+        Table::Suppressed,
+        Table::DeadLetters,
+        Table::Episodes,
+        Table::ProductFeatures,
+        Table::CustomerFeatures,
+        Table::Scores,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = 10;
 
     /// As files and topics are named.
     pub fn name(self) -> &'static str {
@@ -46,6 +67,10 @@ impl Table {
             Table::Events => "events",
             Table::Suppressed => "suppressed",
             Table::DeadLetters => "dead_letters",
+            Table::Episodes => "episodes",
+            Table::ProductFeatures => "product_features",
+            Table::CustomerFeatures => "customer_features",
+            Table::Scores => "scores",
         }
     }
 }
@@ -56,9 +81,9 @@ pub struct TickRows {
     /// The learned tick; of dead letters the one that was open when the records were released.
     pub learned: u32,
     /// By [`Table`] as index: the rows as JSON lines, each with its line end, in the order of the contract.
-    pub lines: [Vec<u8>; 6],
+    pub lines: [Vec<u8>; Table::COUNT],
     /// By [`Table`] as index: number of rows.
-    pub rows: [u64; 6],
+    pub rows: [u64; Table::COUNT],
     /// The rows of `windows` once more, as values (few: one a window and tick), for the console.
     pub windows: Vec<WindowRow>,
     /// What came with the record of each dead letter, in the order of their lines, where the input is made of messages.

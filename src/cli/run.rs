@@ -97,8 +97,12 @@ fn endpoint(job: &Job, settings: &Settings) -> Result<Option<Server>, Failure> {
 
 /// The tables that these settings fill.
 pub fn tables(settings: &Settings) -> Vec<Table> {
-    let suppressed = settings.plan.events.write_suppressed;
-    Table::ALL.into_iter().filter(|table| *table != Table::Suppressed || suppressed).collect()
+    let fills = |table: &Table| match table {
+        Table::Windows | Table::SellerFeatures | Table::CategoryFeatures | Table::Events | Table::DeadLetters => true,
+        Table::Suppressed => settings.plan.events.write_suppressed,
+        Table::Episodes | Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => false,
+    };
+    Table::ALL.into_iter().filter(fills).collect()
 }
 
 /// `summary.json`: what the run did, and nothing that depends on the time of day, the duration or the number of workers.

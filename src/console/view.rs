@@ -128,7 +128,7 @@ pub struct View {
     /// The newest last.
     pub events: VecDeque<Event>,
     /// Rows so far, by table.
-    pub rows: [u64; 6],
+    pub rows: [u64; Table::COUNT],
     /// Rows of windows that corrected an earlier one.
     pub corrections: u64,
     /// Records that broke rules.
@@ -153,7 +153,7 @@ impl View {
             categories: HashMap::new(),
             events: VecDeque::new(),
             begun: None,
-            rows: [0; 6],
+            rows: [0; Table::COUNT],
             corrections: 0,
             rejected: 0,
             too_late: 0,

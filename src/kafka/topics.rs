@@ -30,10 +30,12 @@ pub fn table_name(kafka: &Kafka, table: Table) -> String {
 /// The topic of a table.
 pub fn table(kafka: &Kafka, table: Table) -> Topic {
     let mut config = match table {
-        Table::Windows | Table::SellerFeatures | Table::CategoryFeatures => {
+        Table::Windows | Table::SellerFeatures | Table::CategoryFeatures | Table::ProductFeatures | Table::CustomerFeatures => {
             vec![("cleanup.policy", "compact,delete".to_owned()), ("min.compaction.lag.ms", REVISIONS.to_string())]
         }
-        Table::Events | Table::Suppressed | Table::DeadLetters => vec![("cleanup.policy", "delete".to_owned())],
+        Table::Events | Table::Suppressed | Table::DeadLetters | Table::Episodes | Table::Scores => {
+            vec![("cleanup.policy", "delete".to_owned())]
+        }
     };
     config.push(("retention.ms", ROWS.to_string()));
     topic(kafka, table_name(kafka, table), 1, config)

@@ -14,7 +14,7 @@ const MARK: &str = "totals";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// By [`Table`] as index.
-    pub rows: [u64; 6],
+    pub rows: [u64; Table::COUNT],
     /// Rejected records by error code; a record with several errors counts under each.
     pub rejected: BTreeMap<String, u64>,
     /// The certificate, in hex.
@@ -30,7 +30,7 @@ pub struct Tally(Arc<Mutex<Totals>>);
 impl Default for Tally {
     fn default() -> Self {
         Tally(Arc::new(Mutex::new(Totals {
-            rows: [0; 6],
+            rows: [0; Table::COUNT],
             rejected: BTreeMap::new(),
             certificate: Certificate::default().hex(),
             unrevised: vec![],
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(tally.totals().certificate.len(), 64);
         let mut sink = tally.before(vec![]);
         let mut rows = TickRows { certificate: "ab".into(), ..TickRows::default() };
-        rows.rows = [2, 0, 0, 1, 0, 3];
+        (rows.rows[Table::Windows as usize], rows.rows[Table::DeadLetters as usize]) = (2, 3);
         rows.lines[Table::DeadLetters as usize] = concat!(
             r#"{"source":"a","disposition":"rejected","errors":[{"code":"bad_price"},{"code":"bad_date"},{"code":"bad_price"}]}"#,
             "\n",
@@ -131,9 +131,11 @@ mod tests {
         )
         .into();
         sink.tick(&rows).unwrap();
-        sink.tick(&TickRows { rows: [1, 0, 0, 0, 0, 0], certificate: "cd".into(), ..TickRows::default() }).unwrap();
+        let mut more = TickRows { certificate: "cd".into(), ..TickRows::default() };
+        more.rows[Table::Windows as usize] = 1;
+        sink.tick(&more).unwrap();
         let totals = tally.totals();
-        assert_eq!(totals.rows, [3, 0, 0, 1, 0, 3]);
+        assert_eq!((totals.rows[Table::Windows as usize], totals.rows[Table::DeadLetters as usize]), (3, 3));
         assert_eq!(totals.rejected, BTreeMap::from([("bad_date".into(), 1), ("bad_price".into(), 2)]));
         assert_eq!(totals.certificate, "cd");
     }

@@ -34,8 +34,13 @@ pub struct Record<'a> {
 /// The column that follows the key columns.
 fn behind_key(table: Table) -> &'static [u8] {
     match table {
-        Table::Windows | Table::SellerFeatures | Table::CategoryFeatures => b",\"revision\":",
-        Table::Events | Table::Suppressed => b",\"type\":",
+        Table::Windows
+        | Table::SellerFeatures
+        | Table::CategoryFeatures
+        | Table::ProductFeatures
+        | Table::CustomerFeatures
+        | Table::Scores => b",\"revision\":",
+        Table::Events | Table::Suppressed | Table::Episodes => b",\"type\":",
         // Dead letters keep the key of the record.
         Table::DeadLetters => b"",
     }

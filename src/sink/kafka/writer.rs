@@ -38,7 +38,7 @@ pub(super) struct Writer {
     pub stop: Stop,
     pub kill: Kill,
     pub exact: bool,
-    pub topics: [String; 6],
+    pub topics: [String; Table::COUNT],
     pub progress_topic: String,
     pub me: Progress,
     pub group: Option<Group>,
