@@ -169,9 +169,9 @@ impl<S: RowSink> Hand<S> {
         }
         sales.clear();
         self.spare.push(sales);
-        if self.rows.rows != [0; 6] {
+        if self.rows.rows != [0; Table::COUNT] {
             self.sink.tick(&self.rows)?;
-            self.rows.rows = [0; 6];
+            self.rows.rows = [0; Table::COUNT];
             self.rows.lines.iter_mut().for_each(Vec::clear);
         }
         Ok(())
