@@ -142,7 +142,8 @@ impl Run {
                 Table::CategoryFeatures => tables.category_features.push(line),
                 Table::Events => tables.events.push(line),
                 Table::DeadLetters => tables.dead_letters.push(line),
-                Table::Suppressed => (),
+                Table::Suppressed | Table::Episodes => (),
+                Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => (),
             }
         }
         tables
