@@ -126,6 +126,7 @@ impl Collector for Scrape {
         )?;
         source(m, &mut page)?;
         sink(m, &mut page)?;
+        webhook(m, &mut page)?;
         checkpoint(m, &mut page)
     }
 }
@@ -157,6 +158,14 @@ fn sink(m: &Metrics, page: &mut Page) -> Result<(), Error> {
     let ended = [("committed", sink.committed.load(Relaxed)), ("aborted", sink.aborted.load(Relaxed))];
     page.counters("sink_transactions", "Transactions by how they ended", "result", ended)?;
     page.histogram("sink_transaction_duration_seconds", "From the first message to the commit", &sink.transaction)
+}
+
+fn webhook(m: &Metrics, page: &mut Page) -> Result<(), Error> {
+    let Some(posted) = m.posted.get().map(|ask| ask.0()) else { return Ok(()) };
+    let by = [("sent", posted.sent), ("refused", posted.refused), ("dropped", posted.dropped)];
+    page.counters("webhook_events", "Events by what became of them at the webhook", "result", by)?;
+    page.counter("webhook_retries", "Attempts that failed and were repeated", posted.retried)?;
+    page.gauge("webhook_queue_events", "Events that wait for the webhook", posted.waiting as f64)
 }
 
 fn checkpoint(m: &Metrics, page: &mut Page) -> Result<(), Error> {
