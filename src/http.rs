@@ -162,7 +162,11 @@ impl Asked {
             },
             "/status" => response(StatusCode::OK, JSON, format!("{}\n", status::status(metrics, limits))),
             "/" => response(StatusCode::OK, PLAIN, "/livez\n/readyz\n/metrics\n/status\n/get-online-features\n".into()),
-            _ => response(StatusCode::NOT_FOUND, PLAIN, "there are /livez, /readyz, /metrics and /status\n".into()),
+            _ => response(
+                StatusCode::NOT_FOUND,
+                PLAIN,
+                "there are /livez, /readyz, /metrics, /status and /get-online-features\n".into(),
+            ),
         }
     }
 }
@@ -178,7 +182,11 @@ impl Asked {
             let advice = "no features are served here: process 0 serves them unless [http] serve_features is false";
             return response(StatusCode::NOT_FOUND, JSON, detail(advice));
         };
-        let body = match Limited::new(request.into_body(), MOST_BYTES).collect().await {
+        let body = Limited::new(request.into_body(), MOST_BYTES).collect();
+        let Ok(body) = tokio::time::timeout(PATIENCE, body).await else {
+            return response(StatusCode::REQUEST_TIMEOUT, JSON, detail("the request did not end"));
+        };
+        let body = match body {
             Ok(body) => body.to_bytes(),
             Err(e) if e.is::<LengthLimitError>() => {
                 let advice = format!("more than {MOST_BYTES} bytes: ask in parts");

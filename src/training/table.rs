@@ -270,7 +270,7 @@ mod tests {
         let rows = [
             Some(r#""n":3,"money":-12.50,"ratio":0.250000,"list":[1.5,null,3],"flag":true,"word":"ä \"b\"","none":null"#),
             None,
-            Some(r#""n":null,"money":0.05,"ratio":-1.000000,"list":[],"flag":false,"word":null,"none":null"#),
+            Some(r#""n":null,"money":0.05,"ratio":0.500000,"list":[],"flag":false,"word":null,"none":null"#),
         ];
         write(&path, AsOf::Known, &answers(&rows)).unwrap();
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
@@ -300,7 +300,7 @@ mod tests {
         assert!(said[1].ends_with(
             "learned: null, as_of: null, n: null, money: null, ratio: null, list: null, flag: null, word: null, none: null}"
         ));
-        assert!(said[2].contains("money: 0.05, ratio: -1.0, list: [], flag: false, word: null"), "{}", said[2]);
+        assert!(said[2].contains("money: 0.05, ratio: 0.5, list: [], flag: false, word: null"), "{}", said[2]);
         assert!(!path.with_added_extension("partial").exists());
     }
 }
