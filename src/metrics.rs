@@ -17,6 +17,7 @@ use dataflows::edge::Table;
 use dataflows::plan::Plan;
 use histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -173,6 +174,30 @@ pub struct Sink {
     pub transaction: Histogram,
 }
 
+/// Events that went to a webhook, and those that did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// Events that the receiver took.
+    pub sent: u64,
+    /// Attempts that failed and were repeated.
+    pub retried: u64,
+    /// Events that the receiver will never take.
+    pub refused: u64,
+    /// Events that were given up since too many waited, or the run ended.
+    pub dropped: u64,
+    /// Events that wait.
+    pub waiting: usize,
+}
+
+/// Asks a webhook how it goes.
+pub struct Ask(pub Box<dyn Fn() -> Posted + Send + Sync>);
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)().fmt(f)
+    }
+}
+
 /// Checkpoints.
 #[derive(Debug, Default)]
 pub struct Checkpoint {
@@ -239,6 +264,8 @@ pub struct Metrics {
     pub source: Source,
     /// Writing.
     pub sink: Sink,
+    /// Asks the webhook, where there is one.
+    pub posted: OnceLock<Ask>,
     /// Checkpoints.
     pub checkpoint: Checkpoint,
     /// Serving.
@@ -276,6 +303,7 @@ impl Metrics {
             latency: Histogram::default(),
             source: Source::default(),
             sink: Sink::default(),
+            posted: OnceLock::new(),
             checkpoint: Checkpoint::default(),
             serving: Serving::default(),
         }

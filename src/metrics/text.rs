@@ -128,6 +128,7 @@ impl Collector for Scrape {
         )?;
         source(m, &mut page)?;
         sink(m, &mut page)?;
+        webhook(m, &mut page)?;
         checkpoint(m, &mut page)?;
         serving(m, &mut page)
     }
@@ -182,6 +183,14 @@ fn serving(m: &Metrics, page: &mut Page) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+fn webhook(m: &Metrics, page: &mut Page) -> Result<(), Error> {
+    let Some(posted) = m.posted.get().map(|ask| ask.0()) else { return Ok(()) };
+    let by = [("sent", posted.sent), ("refused", posted.refused), ("dropped", posted.dropped)];
+    page.counters("webhook_events", "Events by what became of them at the webhook", "result", by)?;
+    page.counter("webhook_retries", "Attempts that failed and were repeated", posted.retried)?;
+    page.gauge("webhook_queue_events", "Events that wait for the webhook", posted.waiting as f64)
 }
 
 fn checkpoint(m: &Metrics, page: &mut Page) -> Result<(), Error> {
