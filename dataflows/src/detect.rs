@@ -25,6 +25,11 @@ mod insight;
 mod ledger;
 mod events;
 pub mod signal;
+pub mod baskets;
+pub mod season;
+pub mod tail;
+pub mod dispersion;
+pub mod table;
 
 pub use events::{At, Events, Saved};
 pub use growth::Growth;
