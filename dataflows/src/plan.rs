@@ -3,6 +3,10 @@
 //! A [`Plan`] cannot be invalid: [`Plan::new`] checks a [`Spec`] once, and nothing after it asks again. All spans of time are
 //! in **ticks** here; a tick is the greatest common divisor of the slides in use.
 
+mod signals;
+
+pub use signals::{SignalSpec, Signals};
+
 use thiserror::Error;
 
 /// A window definition as settings give it; times in milliseconds.
@@ -110,6 +114,8 @@ pub struct Spec {
     pub events: EventSpec,
     /// Cooldown policy.
     pub cooldown: CooldownSpec,
+    /// Detectors that look at single sales.
+    pub signals: SignalSpec,
 }
 
 impl Default for Spec {
@@ -138,6 +144,7 @@ impl Default for Spec {
                 write_suppressed: false,
             },
             cooldown: CooldownSpec { quiet: 30_000, max_quiet: 240_000, reset: 600_000 },
+            signals: SignalSpec::default(),
         }
     }
 }
@@ -226,6 +233,8 @@ pub struct Plan {
     pub events: EventSpec,
     /// Cooldown policy.
     pub cooldown: CooldownSpec,
+    /// Detectors that look at single sales.
+    pub signals: Signals,
 }
 
 /// The greatest tick of an event time (with ticks of a second from the Unix epoch: in the year 2097), and the longest span:
@@ -266,6 +275,9 @@ impl Plan {
                 return bad("it is listed twice".into());
             }
             tick = gcd(tick, w.slide);
+        }
+        if spec.signals.enabled {
+            tick = gcd(tick, signals::SLIDE);
         }
         if spec.features.enabled && (spec.features.slide <= 0 || 60_000 % spec.features.slide != 0) {
             return Err(PlanError::Features(format!("the slide ({} ms) must divide a minute", spec.features.slide)));
@@ -335,6 +347,13 @@ impl Plan {
             gates: spec.gates.clone(),
             events: spec.events.clone(),
             cooldown: spec.cooldown.clone(),
+            signals: Signals {
+                enabled: spec.signals.enabled,
+                slide: ticks(signals::SLIDE).max(1),
+                lateness: ticks(signals::LATENESS),
+                day: ticks(86_400_000),
+                spec: spec.signals.clone(),
+            },
         })
     }
 

@@ -71,7 +71,7 @@ fn extent(finding: &Finding) -> Option<String> {
         Kind::ActivitySpike | Kind::RevenueSurge if growth.reaches(STRONG) => {
             Some(format!("strong growth: {} times the reference", decimal(growth.ratio(10), 1)))
         }
-        Kind::ActivitySpike | Kind::RevenueSurge => None,
+        _ => None,
     }
 }
 

@@ -12,13 +12,27 @@ pub enum Kind {
     ActivitySpike,
     /// Far fewer sales than in the reference window.
     ActivityDrop,
-    /// Far more revenue than in the reference window.
+    /// Far more revenue than in the reference window, or a ticket far above its usual value.
     RevenueSurge,
+    /// A seller sells far more than expected, to many buyers.
+    SellerSpike,
+    /// A seller sells far more than expected, to a few buyers.
+    FraudLikeBurst,
+    /// A category leaves its season for good: half an hour in one direction.
+    CategoryTrend,
+    /// A price far away from the product's own.
+    PriceAnomaly,
+    /// Stock that will probably run out within the lead time.
+    StockDepletion,
+    /// A single order out of all proportion.
+    LargeOrder,
+    /// A drop that may be nothing but inputs that are silent or lag.
+    FeedIncomplete,
 }
 
 impl Kind {
-    /// All of them, in the order in which one window raises them.
-    pub const ALL: [Kind; 3] = [Kind::ActivitySpike, Kind::ActivityDrop, Kind::RevenueSurge];
+    /// Those of the growth rules, in the order in which one window raises them.
+    pub const GROWTH: [Kind; 3] = [Kind::ActivitySpike, Kind::ActivityDrop, Kind::RevenueSurge];
 
     /// As it stands in `type`.
     pub fn name(self) -> &'static str {
@@ -26,6 +40,13 @@ impl Kind {
             Kind::ActivitySpike => "activity_spike",
             Kind::ActivityDrop => "activity_drop",
             Kind::RevenueSurge => "revenue_surge",
+            Kind::SellerSpike => "seller_spike",
+            Kind::FraudLikeBurst => "fraud_like_burst",
+            Kind::CategoryTrend => "category_trend",
+            Kind::PriceAnomaly => "price_anomaly",
+            Kind::StockDepletion => "stock_depletion",
+            Kind::LargeOrder => "large_order",
+            Kind::FeedIncomplete => "feed_incomplete",
         }
     }
 
@@ -35,6 +56,13 @@ impl Kind {
             Kind::ActivitySpike => "Activity spike",
             Kind::ActivityDrop => "Activity drop",
             Kind::RevenueSurge => "Revenue surge",
+            Kind::SellerSpike => "Seller spike",
+            Kind::FraudLikeBurst => "Burst of few buyers",
+            Kind::CategoryTrend => "Category trend",
+            Kind::PriceAnomaly => "Price anomaly",
+            Kind::StockDepletion => "Stock running out",
+            Kind::LargeOrder => "Large order",
+            Kind::FeedIncomplete => "Feed incomplete",
         }
     }
 }
@@ -66,6 +94,12 @@ impl Severity {
 pub enum Level {
     /// The whole shop; its key is [`Level::WHOLE`].
     Global,
+    /// A category.
+    Category,
+    /// A seller.
+    Seller,
+    /// A product.
+    Product,
 }
 
 impl Level {
@@ -76,6 +110,9 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Level::Global => "global",
+            Level::Category => "category",
+            Level::Seller => "seller",
+            Level::Product => "product",
         }
     }
 }
@@ -98,8 +135,27 @@ impl Subject {
     }
 }
 
+/// Which way a value left what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Above it.
+    Up,
+    /// Below it.
+    Down,
+}
+
+impl Direction {
+    /// As it stands in `direction`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
 /// A number of an event, which knows how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Figure {
     /// An integer.
     Count(i64),
