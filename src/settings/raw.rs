@@ -17,6 +17,8 @@ pub struct Raw {
     pub time: Time,
     /// `[features]`
     pub features: Features,
+    /// `[scores]`
+    pub scores: Scores,
     /// `[gates]`
     pub gates: Gates,
     /// `[events]`
@@ -68,6 +70,17 @@ pub struct Features {
     pub slide: Span,
     pub allowed_lateness: Span,
     pub seller_orders: bool,
+    pub all: bool,
+    pub products: bool,
+    pub customers: bool,
+}
+
+/// `[scores]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Scores {
+    pub enabled: bool,
 }
 
 /// `[gates]`
