@@ -24,6 +24,7 @@
 //! | [`feature`] | sums to features: plain formulas |
 //! | [`serve`] | rows of the feature tables, and their revisions |
 //! | [`detect`] | which windows raise which events, and what a correction takes back |
+//! | [`signals`] | the detectors that look at single sales: prices, tickets, the stock |
 //! | [`cooldown`] | which detections become events that are sent |
 //! | [`row`] | rows as values, and as lines of JSON |
 //! | [`edge`] | rows in the order of the contract, the certificate, the door to the sink |
@@ -50,6 +51,7 @@ pub mod window;
 pub mod feature;
 pub mod serve;
 pub mod detect;
+pub mod signals;
 pub mod cooldown;
 pub mod row;
 pub mod edge;

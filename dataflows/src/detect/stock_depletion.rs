@@ -127,9 +127,9 @@ impl Demand {
         Some(Asked { stock: (units - gone - fresh).max(0), sold: self.sold(end, spans) })
     }
 
-    /// Whether nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.old.is_empty() && self.stock.is_empty()
+    /// Whether anybody has said what is in stock.
+    pub fn is_stocked(&self) -> bool {
+        !self.stock.is_empty()
     }
 }
 
