@@ -8,6 +8,7 @@ mod oracle;
 mod golden;
 mod health;
 mod invariance;
+mod cache;
 mod cli;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -5,6 +5,7 @@
 
 use crate::message::Messages;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a record says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,11 +77,22 @@ pub struct Reject {
     pub faults: Vec<Fault>,
 }
 
+/// The bytes of the records of a block that was decoded before: read again when a dead letter asks for them.
+pub trait Payloads: std::fmt::Debug + Send + Sync {
+    /// The bytes of one record, untouched.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn payload(&self, span: Span) -> Result<Vec<u8>, String>;
+}
+
 /// The records of one block, decoded: each record is either in `sales` or in `rejects`.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// The raw bytes, kept until the fate of each record is known (a dead letter carries them untouched).
     pub bytes: Vec<u8>,
+    /// Where the bytes lie when they were not read.
+    pub elsewhere: Option<Arc<dyn Payloads>>,
     /// Offset of `bytes[0]` in the decompressed input.
     pub base: u64,
     /// Valid sales in the order of the input.
@@ -100,7 +112,7 @@ pub struct Decoded {
 impl Decoded {
     /// The fate of each record is known: what only a dead letter needs is not kept.
     pub fn let_go(&mut self) {
-        (self.bytes, self.messages) = (vec![], Messages::default());
+        (self.bytes, self.elsewhere, self.messages) = (vec![], None, Messages::default());
     }
 
     /// Where the sale `row` stands in its input; known when deduplication is on.

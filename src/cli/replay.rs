@@ -3,6 +3,7 @@
 use super::compute::{Cluster, Compute};
 use super::run::{self, Summary};
 use super::{Failure, Session, SettingsArgs, World, print};
+use crate::cache::{Builder, Caches};
 use crate::console::progress::{Done, Progress};
 use crate::engine::Job;
 use crate::settings::Settings;
@@ -11,7 +12,8 @@ use crate::sink::tally::Tally;
 use crate::source::Input;
 use clap::{Args, ValueEnum};
 use dataflows::clock;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -48,6 +50,11 @@ pub struct Replay {
     /// How the inputs are written, when their names do not say it
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Write down what is decoded of each file, and read that the next time instead of decoding
+    /// [default folder: vitrine in $XDG_CACHE_HOME or ~/.cache]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, conflicts_with = "processes")]
+    #[cfg_attr(feature = "kafka", arg(conflicts_with = "kafka"))]
+    cache: Option<Option<PathBuf>>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -65,6 +72,22 @@ enum Format {
     Csv,
 }
 
+/// Where caches lie.
+///
+/// # Errors
+/// When no folder is named, and the environment names none.
+fn caches(folder: Option<&Path>, settings: &Settings, world: &World) -> Result<Caches, Failure> {
+    let set = |name: &str| world.env.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value);
+    let usual = || Some(set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(set("HOME")?).join(".cache")))?);
+    let folder = match folder {
+        Some(folder) => folder.to_owned(),
+        None => usual()
+            .map(|caches| caches.join("vitrine"))
+            .ok_or_else(|| Failure::Usage("no home folder for a cache; name one: --cache=DIR".into()))?,
+    };
+    Ok(Caches { folder, schema: settings.schema.clone(), epoch_bytes: settings.epoch_bytes })
+}
+
 impl Replay {
     /// Runs it.
     ///
@@ -76,7 +99,7 @@ impl Replay {
         #[cfg(not(feature = "kafka"))]
         let settings = self.settings.load(world)?;
         let cluster = self.compute.resolve()?;
-        let (job, total) = self.job(&settings, &cluster)?;
+        let (job, total) = self.job(&settings, &cluster, world)?;
         let stored = job.live.is_none();
         if !cluster.speaks() {
             run::run(job, &settings, world, None)?;
@@ -91,6 +114,8 @@ impl Replay {
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
         let stop = job.stop.clone();
+        let written: Vec<(String, Arc<Builder>)> =
+            job.inputs.iter().filter_map(|input| Some((input.name.clone(), input.cache()?.clone()))).collect();
         let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
         let report = run::run(job, &settings, world, Some(sink)).map_err(unfinished);
         drop(bar);
@@ -102,6 +127,9 @@ impl Replay {
         }
         // Results in which records are missing must not look whole.
         run::accounted(&report).map_err(unfinished)?;
+        for (name, cache) in written {
+            cache.finish().unwrap_or_else(|why| tracing::warn!("no cache of {name} was written: {why}"));
+        }
         let totals = tally.totals();
         let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
         files.finish(&summary).map_err(|e| unfinished(e.into()))?;
@@ -116,7 +144,7 @@ impl Replay {
     }
 
     /// What is to be repeated, and how many bytes that is.
-    fn job(&self, settings: &Settings, cluster: &Cluster) -> Result<(Job, Option<u64>), Failure> {
+    fn job(&self, settings: &Settings, cluster: &Cluster, world: &World) -> Result<(Job, Option<u64>), Failure> {
         #[cfg(feature = "kafka")]
         if let Some(state) = &self.bindings {
             let policy = super::live::replayed(state, cluster)?;
@@ -129,7 +157,8 @@ impl Replay {
             Format::Ndjson => clock::Format::Json,
             Format::Csv => clock::Format::Csv,
         });
-        let inputs = self.inputs.iter().map(|name| Input::open(name, format));
+        let caches = self.cache.as_ref().map(|folder| caches(folder.as_deref(), settings, world)).transpose()?;
+        let inputs = self.inputs.iter().map(|name| Input::open_with(name, format, caches.as_ref()));
         let inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
         let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
         Ok((run::job(settings, cluster, inputs, settings.epoch_bytes), total))
