@@ -37,6 +37,8 @@ pub struct Input {
     pub format: Format,
     /// Bytes stored, if known.
     pub size: Option<u64>,
+    /// Whether its records say what is in stock, and are no sales.
+    pub stock: bool,
     reading: Reading,
     /// Where what is decoded of it is written down.
     cache: Option<Arc<Builder>>,
@@ -117,17 +119,26 @@ impl Input {
         let cache = match found {
             Some(Found::Cache(cache)) => {
                 let reading = Reading::Cache(cache);
-                return Ok(Input { name: name.into(), format, size: Some(size), reading, cache: None });
+                return Ok(Input { name: name.into(), format, size: Some(size), stock: false, reading, cache: None });
             }
             Some(Found::Builder(builder)) => Some(builder),
             Some(Found::Nothing) | None => None,
         };
         if packing == Packing::None && format == Format::Json {
             let reading = Reading::Blocks(Arc::new(file::Plain::new(file, size)));
-            return Ok(Input { name: name.into(), format, size: Some(size), reading, cache });
+            return Ok(Input { name: name.into(), format, size: Some(size), stock: false, reading, cache });
         }
         let opener: Opener = Box::new(move || file::packed(file, packing));
         Ok(Input { cache, ..Input::front(name, format, Some(size), opener, false) })
+    }
+
+    /// The file of `[stock]`, which is read beside the sales: like any input it holds the watermark back until it has ended or is
+    /// ahead, so that what was in stock is known before the sales that follow.
+    ///
+    /// # Errors
+    /// Those of [`Input::open`].
+    pub fn stock(name: &str) -> Result<Input, Error> {
+        Ok(Input { stock: true, ..Input::open(name, None)? })
     }
 
     /// Sales made by this program: JSON lines, each with its time of arrival in milliseconds. They come at that pace times
@@ -139,7 +150,7 @@ impl Input {
 
     fn front(name: &str, format: Format, size: Option<u64>, opener: Opener, only_copy: bool) -> Input {
         let reading = Reading::Front { opener: Mutex::new(Some(opener)), only_copy };
-        Input { name: name.into(), format, size, reading, cache: None }
+        Input { name: name.into(), format, size, stock: false, reading, cache: None }
     }
 
     /// How one worker reads this input, the `i`-th.

@@ -127,7 +127,8 @@ fn what_was_decoded_before_gives_the_same_bytes() {
         place.write("d.csv.gz", &gzip(&table(&lines(8, 500)))),
         place.write("empty.ndjson", b""),
     ];
-    for settings in ["", " --set ingest.deduplicate=1h --set replay.epoch_bytes=100000"] {
+    let scores = " --set features.all=true --set scores.enabled=true";
+    for settings in ["", " --set ingest.deduplicate=1h --set replay.epoch_bytes=100000", scores] {
         let (expected, _) = place.run(&inputs, &format!("-w 1{settings}"));
         let count = |what: &str| summary(&expected)["records"][what].as_u64().unwrap();
         assert!(count("too_late") >= 6 && count("rejected") > 20, "{}", summary(&expected));

@@ -3,7 +3,7 @@
 //! ```text
 //! cache = head, parts, table
 //! head  = magic 16, version u32, 0 u32, layout u64, length u64, table u64, checksum u128, checksum of the head u64
-//! parts = by block: records (images), ids (16 bytes each), rejects (postcard), text (zstd), each where the table says
+//! parts = by block: records (images), ids (16 bytes each), rejects and carried texts (postcard), text (zstd); the table says where
 //! table = postcard: what the cache is of, names, blocks                              integers little-endian
 //! ```
 //! The checksum is the xxh3-128 of all behind the head: it is there against accidents (a full disk, a copy that was cut short,
@@ -238,6 +238,8 @@ pub struct Entry {
     pub ids: Part,
     /// What was refused.
     pub rejects: Part,
+    /// Texts of the sales, when they are asked for.
+    pub carried: Part,
     /// The bytes of the records, where the file itself does not give them at any place.
     pub text: Option<Part>,
 }
@@ -276,7 +278,17 @@ mod tests {
 
     #[test]
     fn other_limits_of_dates_do_when_every_record_meets_the_same_fate() {
-        let sale = |at| Sale { at, customer: [0; 2], seller: 0, product: 0, category: 0, price: 1, quantity: 1, op: Op::Sale };
+        let sale = |at| Sale {
+            at,
+            customer: [0; 2],
+            seller: 0,
+            product: 0,
+            category: 0,
+            price: 1,
+            quantity: 1,
+            op: Op::Sale,
+            payment: 0,
+        };
         let reject = |code| Reject { span: Span::default(), faults: vec![sale::Fault { code, field: None, message: "".into() }] };
         let dates = |rejects: &[&'static str]| {
             let mut dates = Dates::default();

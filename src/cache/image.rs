@@ -35,7 +35,9 @@ pub struct Record {
     /// As in a `Sale`.
     pub quantity: u32,
     /// As a number, in the order of [`Op`](dataflows::sale::Op).
-    pub op: u32,
+    pub op: u16,
+    /// As in a `Sale`.
+    pub payment: u16,
     /// Where its bytes begin in its block.
     pub start: u32,
     /// Where they end.
@@ -49,14 +51,14 @@ impl Abomonation for Record {}
 pub const SIZE: usize = size_of::<Record>();
 
 /// Its fields fill it: no byte of it is padding, whose content would be undefined.
-const _: () = assert!(SIZE == size_of::<i64>() + size_of::<[u64; 2]>() + 8 * size_of::<u32>());
+const _: () = assert!(SIZE == size_of::<i64>() + size_of::<[u64; 2]>() + 7 * size_of::<u32>() + 2 * size_of::<u16>());
 
 /// A number that is another one where records would lie in memory in another way.
 pub fn layout() -> u64 {
     macro_rules! places {
         ($($field:ident)*) => { [$((stringify!($field), offset_of!(Record, $field))),*] };
     }
-    let places = places!(at customer seller product category price quantity op start end);
+    let places = places!(at customer seller product category price quantity op payment start end);
     let order = u32::from_ne_bytes([1, 2, 3, 4]);
     xxh3_64(format!("{SIZE} {} {order} {places:?}", align_of::<Record>()).as_bytes())
 }
@@ -134,7 +136,19 @@ mod tests {
 
     fn record(n: u32) -> Record {
         let (customer, end) = ([1 << 40, u64::MAX], u32::MAX);
-        Record { at: i64::from(n) - 3, customer, seller: n, product: 2, category: 3, price: 4, quantity: 5, op: 1, start: 7, end }
+        Record {
+            at: i64::from(n) - 3,
+            customer,
+            seller: n,
+            product: 2,
+            category: 3,
+            price: 4,
+            quantity: 5,
+            op: 1,
+            payment: 6,
+            start: 7,
+            end,
+        }
     }
 
     /// Bytes of some records at an aligned place, and that place.
@@ -176,7 +190,7 @@ mod tests {
         bytes[pad..].fill(0xFF);
         let found: Vec<Record> = records(&mut bytes[pad..]).expect("aligned and whole").copied().collect();
         assert_eq!(found.len(), 3);
-        assert_eq!(found[2], Record { at: -1, op: u32::MAX, customer: [u64::MAX; 2], ..found[0] });
+        assert_eq!(found[2], Record { at: -1, op: u16::MAX, customer: [u64::MAX; 2], ..found[0] });
     }
 
     #[test]

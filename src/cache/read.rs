@@ -71,6 +71,9 @@ struct Worker {
     turn: u32,
 }
 
+/// What happened, by number.
+const OPS: [Op; 4] = [Op::Sale, Op::Cancel, Op::Return, Op::Stock];
+
 const DAMAGED: &str = "its cache changed while it was read; remove it";
 
 impl Kept for Worker {
@@ -113,7 +116,8 @@ impl Kept for Worker {
                 category: categories.id(record.category).ok_or(DAMAGED)?,
                 price: record.price,
                 quantity: record.quantity,
-                op: *[Op::Sale, Op::Cancel, Op::Return].get(record.op as usize).ok_or(DAMAGED)?,
+                op: *OPS.get(record.op as usize).ok_or(DAMAGED)?,
+                payment: record.payment as u8,
             });
             decoded.spans.push(Span { start: record.start, end: record.end });
         }
@@ -122,6 +126,7 @@ impl Kept for Worker {
         decoded.ids = ids.map(|id| u128::from_le_bytes(std::array::from_fn(|i| id[i]))).collect();
         let rejects: Vec<Refused> = postcard::from_bytes(bytes(entry.rejects)?).map_err(|_| DAMAGED)?;
         decoded.rejects = rejects.into_iter().map(refused).collect();
+        decoded.carried = postcard::from_bytes(bytes(entry.carried)?).map_err(|_| DAMAGED)?;
         let cache = self.cache.clone();
         decoded.elsewhere = Some(match entry.text {
             Some(text) => Arc::new(Packed { cache, part: text, text: OnceLock::new() }),

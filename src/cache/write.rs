@@ -180,7 +180,8 @@ impl Keep for Worker {
                 product: number(&mut self.known[2], &mut all[2], &names.products, sale.product),
                 price: sale.price,
                 quantity: sale.quantity,
-                op: sale.op as u32,
+                op: sale.op as u16,
+                payment: sale.payment.into(),
                 start: span.start,
                 end: span.end,
             };
@@ -191,9 +192,10 @@ impl Keep for Worker {
             let ids: Vec<u8> = decoded.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
             let ids = to.put(&ids)?;
             let rejects = to.put(&rejects(decoded)?)?;
+            let carried = to.put(&postcard::to_stdvec(&decoded.carried).map_err(io::Error::other)?)?;
             let text = text?.map(|text| to.put(&text)).transpose()?;
             let (start, next, ended, bytes) = (block.start, block.next, block.ended, block.bytes);
-            Ok::<Entry, io::Error>(Entry { start, next, ended, base: decoded.base, bytes, sales, ids, rejects, text })
+            Ok::<Entry, io::Error>(Entry { start, next, ended, base: decoded.base, bytes, sales, ids, rejects, carried, text })
         };
         dates.add(decoded);
         match put() {
