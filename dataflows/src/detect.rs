@@ -14,6 +14,13 @@
 //! | `insight` | | message and insights, in words |
 //! | `ledger` | | what was said of each window end, and so what a change of mind must say |
 //! | `events` | | all of it behind one door, with the cooldown |
+//! | `price_anomaly` | `price_anomaly` | a price is far from the product's own, or from its category's |
+//! | `large_order` | `large_order` | one line is out of all proportion |
+//! | `ticket` | `revenue_surge` | the mean log amount is far above its usual value |
+//! | `category_trend` | `category_trend` | half an hour in one direction, after the season |
+//! | `stock_depletion` | `stock_depletion` | the stock will probably not last through the lead time |
+//! | `concentration` | | whether a burst of a seller comes from few buyers |
+//! | `keyed` | | states by key, for stages with a long memory |
 //! | `signal` | | what the statistical detectors say of a series, see there |
 
 mod activity_drop;
@@ -25,6 +32,28 @@ mod insight;
 mod ledger;
 mod events;
 pub mod signal;
+pub mod baskets;
+pub mod season;
+pub mod scan;
+pub mod trail;
+pub mod series;
+pub mod sellers;
+mod blame;
+mod words;
+pub mod counts;
+pub mod episodes;
+pub mod counting;
+pub mod notify;
+pub mod tail;
+pub mod dispersion;
+pub mod table;
+pub mod keyed;
+pub mod price_anomaly;
+pub mod ticket;
+pub mod large_order;
+pub mod category_trend;
+pub mod concentration;
+pub mod stock_depletion;
 
 pub use events::{At, Events, Saved};
 pub use growth::Growth;

@@ -103,7 +103,7 @@ pub fn tables(settings: &Settings) -> Vec<Table> {
         Table::ProductFeatures => settings.plan.profiles.products,
         Table::CustomerFeatures => settings.plan.profiles.customers,
         Table::Scores => settings.plan.profiles.scores,
-        Table::Episodes => false,
+        Table::Episodes => settings.plan.detect.enabled || settings.plan.signals.enabled,
     };
     Table::ALL.into_iter().filter(fills).collect()
 }

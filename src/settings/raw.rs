@@ -23,6 +23,12 @@ pub struct Raw {
     pub gates: Gates,
     /// `[events]`
     pub events: Events,
+    /// `[detect]`
+    pub detect: Detect,
+    /// `[signals]`
+    pub signals: Signals,
+    /// `[stock]`
+    pub stock: Stock,
     /// `[cooldown]`
     pub cooldown: Cooldown,
     /// `[ingest]`
@@ -105,6 +111,41 @@ pub struct Events {
     pub activity_drop_pct: Percent,
     pub revenue_surge_pct: Percent,
     pub write_suppressed: bool,
+}
+
+/// `[detect]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Detect {
+    pub enabled: bool,
+    pub levels: Texts,
+    pub false_alarms: Number,
+    pub calendar: Texts,
+}
+
+/// `[signals]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Signals {
+    pub enabled: bool,
+    pub price_warn: Number,
+    pub price_alert: Number,
+    pub ticket_z: Number,
+    pub large_order_z: Number,
+    pub trend_decades: Number,
+    pub trend_pct: Percent,
+    pub lead_time: Span,
+    pub stockout_probability: Number,
+}
+
+/// `[stock]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Stock {
+    pub file: String,
 }
 
 /// `[cooldown]`

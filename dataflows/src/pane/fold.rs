@@ -6,6 +6,7 @@
 
 use super::delta::{AmountDelta, Customer, Delta, Lump};
 use super::facts::{Facts, Spoken};
+use super::heads::{Crier, Heads};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
 use super::told::Told;
 use crate::dictionary::{Dictionaries, Dictionary};
@@ -80,6 +81,8 @@ pub struct Closed {
     pub notes: Vec<Note>,
     /// Each sale by itself, where detectors want it.
     pub facts: Spoken,
+    /// To those who count baskets.
+    pub heads: Vec<Heads>,
 }
 
 /// For the owners of sellers, categories and products.
@@ -137,6 +140,7 @@ pub struct Fold {
     /// Of sellers, categories, products.
     told: [Told; 3],
     facts: Option<Facts>,
+    crier: Option<Crier>,
     logs: Logs,
     sweep_at: usize,
     recent: Recent,
@@ -158,6 +162,7 @@ impl Fold {
             released: BTreeMap::new(),
             told: std::array::from_fn(|_| Told::new(me, peers, hold)),
             facts: Facts::new(plan, me, peers),
+            crier: Crier::new(plan, peers),
             logs: Logs(vec![(0, 0); 4096]),
             sweep_at: 4096,
             recent: Recent { hold, blocks: VecDeque::new() },
@@ -281,12 +286,18 @@ impl Fold {
             if let Some(facts) = &mut self.facts {
                 facts.tell(t, &sales, None, names, &mut out.facts);
             }
+            if let Some(crier) = &mut self.crier {
+                crier.tell(&self.plan, t, &sales, names, &mut out.heads);
+            }
             sales.clear();
             self.pool.push(sales);
             if let Some(late) = self.late.remove(&t) {
                 self.corrections(t, &late, names, &mut note, out);
                 if let Some(facts) = &mut self.facts {
                     facts.tell(t, &late, Some(&self.plan), names, &mut out.facts);
+                }
+                if let Some(crier) = &mut self.crier {
+                    crier.tell(&self.plan, t, &late, names, &mut out.heads);
                 }
             }
             out.notes.push(note);
@@ -406,11 +417,12 @@ impl Fold {
             held[2][sale.product as usize] = true;
         }
         let Dictionaries { sellers, categories, products, .. } = names;
-        let (classes, facts) = ([sellers, categories, products], &mut self.facts);
+        let (classes, facts, crier) = ([sellers, categories, products], &mut self.facts, &mut self.crier);
         for (class, ((d, held), told)) in classes.into_iter().zip(&held).zip(&mut self.told).enumerate() {
             let gone = |id| {
                 told.forget(id);
                 facts.iter_mut().for_each(|facts| facts.forget(class, id));
+                crier.iter_mut().for_each(|crier| crier.forget(class, id));
             };
             d.forget(before, |id| held[id as usize], gone);
         }

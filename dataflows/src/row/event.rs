@@ -177,7 +177,7 @@ pub struct Event {
     pub subject: Subject,
     /// How much it matters.
     pub severity: Severity,
-    /// Index of the definition in the plan.
+    /// Index of the definition in the plan, or [`SCAN`].
     pub window: u8,
     /// Start of the window, milliseconds since the Unix epoch.
     pub start: i64,
@@ -211,6 +211,43 @@ pub struct Event {
     pub rule: String,
 }
 
+/// What has become of an episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum State {
+    /// The score has reached the threshold.
+    Opened,
+    /// It has risen by a whole step since.
+    Escalated,
+    /// It has been below half of the threshold for five minutes.
+    Closed,
+}
+
+impl State {
+    /// As it stands in `state`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Opened => "opened",
+            State::Escalated => "escalated",
+            State::Closed => "closed",
+        }
+    }
+}
+
+/// A row of the `episodes` table: what an event says, and of which episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// What has become of it; `None` when a correction took it back.
+    pub state: Option<State>,
+    /// Which way.
+    pub direction: Direction,
+    /// Since when it is open: the start of the window that opened it.
+    pub opened: i64,
+    /// When it was at half of the threshold last; known once it is closed.
+    pub ended: Option<i64>,
+    /// Its id, and what is known of the window of this row. Nothing is suppressed here, and nothing retracted.
+    pub event: Event,
+}
+
 /// Where events come from: the part of the lineage that is the same for all of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -222,6 +259,15 @@ pub struct Origin {
     pub engine: String,
 }
 
+/// Stands for the window of the statistical detectors, which look at several lengths up to 15 minutes at every 30 s. There are
+/// fewer definitions than this.
+pub const SCAN: u8 = u8::MAX;
+
+/// The column `window`.
+pub fn window_name(plan: &Plan, window: u8) -> &str {
+    plan.windows.get(usize::from(window)).map_or("15m/30s", |window| &window.name)
+}
+
 /// The id of an event: the first 16 bytes of SHA-256 over type, level, key, window, window end and rule, written as a JSON
 /// array without spaces, so that anyone can compute it again:
 /// `["activity_spike","global","all","60s/30s","2026-01-31T10:01:00.000Z","growth/total_sales/slide"]`.
@@ -230,7 +276,7 @@ pub struct Origin {
 pub fn event_id(plan: &Plan, subject: &Subject, window: u8, end: i64, rule: &str) -> EventId {
     let mut text = Vec::with_capacity(160);
     text.push(b'[');
-    for part in [subject.kind.name(), subject.level.name(), &subject.key, &plan.windows[usize::from(window)].name] {
+    for part in [subject.kind.name(), subject.level.name(), &subject.key, window_name(plan, window)] {
         text::string(part, &mut text);
         text.push(b',');
     }
