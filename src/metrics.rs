@@ -213,6 +213,23 @@ pub struct Checkpoint {
     pub bytes: AtomicU64,
 }
 
+/// Serving the last features.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// Whether they are served.
+    pub on: AtomicBool,
+    /// The watermark that answers are made from, in milliseconds since the Unix epoch; 0 before there is one.
+    pub watermark: AtomicI64,
+    /// Keys by table.
+    pub keys: [AtomicU64; Table::COUNT],
+    /// Requests that were answered, and that were refused.
+    pub requests: [AtomicU64; 2],
+    /// Values by status, see [`crate::serving::feast::STATUSES`].
+    pub values: [AtomicU64; 4],
+    /// From the whole request to the whole answer.
+    pub duration: Histogram,
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Metrics {
@@ -251,6 +268,8 @@ pub struct Metrics {
     pub posted: OnceLock<Ask>,
     /// Checkpoints.
     pub checkpoint: Checkpoint,
+    /// Serving.
+    pub serving: Serving,
 }
 
 /// The time of day in milliseconds since the Unix epoch.
@@ -286,6 +305,7 @@ impl Metrics {
             sink: Sink::default(),
             posted: OnceLock::new(),
             checkpoint: Checkpoint::default(),
+            serving: Serving::default(),
         }
     }
 

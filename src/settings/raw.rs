@@ -182,6 +182,10 @@ pub struct Http {
     pub listen: String,
     pub ready_lag: Span,
     pub live_stall: Span,
+    pub serve_features: bool,
+    pub forget_after: Span,
+    pub max_age: String,
+    pub feature_services: Texts,
 }
 
 /// `[kafka]`. Secrets are not among these: see [`Effective::secret`](super::layer::Effective::secret).

@@ -95,6 +95,13 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
             lateness: raw.features.allowed_lateness.0,
             orders: raw.features.seller_orders,
         },
+        profiles: ProfileSpec {
+            sellers: raw.features.all,
+            categories: raw.features.all,
+            products: raw.features.all || raw.features.products,
+            customers: raw.features.all || raw.features.customers,
+            scores: raw.scores.enabled,
+        },
         max_out_of_orderness: raw.time.max_out_of_orderness.0,
         origin: raw.time.origin.0,
         deduplicate,
@@ -103,13 +110,6 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
         cooldown: cooldown(&raw.cooldown, effective)?,
         signals: signals(raw, effective)?,
         detect: super::detect::resolve(&raw.detect, zone(raw, effective)?, effective)?,
-        profiles: ProfileSpec {
-            sellers: raw.features.all,
-            categories: raw.features.all,
-            products: raw.features.all || raw.features.products,
-            customers: raw.features.all || raw.features.customers,
-            scores: raw.scores.enabled,
-        },
     };
     let plan = Plan::new(&spec).map_err(|e| match e {
         PlanError::Features(problem) => effective.problem("features.slide", problem),

@@ -71,7 +71,7 @@ proptest! {
         // Each accepted sale is scored once; cancellations and returns are not.
         let course = super::epochs::run(&scenario.params, &scenario.inputs);
         let sale = |t: &&super::epochs::Taken| {
-            t.fate == super::epochs::Fate::Accepted && matches!(t.laid.line.record(), Some(r) if r.op == super::record::Op::Sale)
+            t.fate == super::epochs::Fate::Accepted && matches!(t.record(), Some(r) if r.op == super::record::Op::Sale)
         };
         prop_assert_eq!(of(&one, Table::Scores).len(), course.taken.iter().filter(sale).count());
     }

@@ -438,12 +438,13 @@ impl<V: Tally> Class<V> {
         self.names.borrow().made()
     }
 
-    /// Live (key, pane) entries, and the bytes reserved for them.
+    /// Live (key, pane) entries, with (seller, customer, pane) those of orders, and the bytes reserved for them.
     pub fn size(&self) -> (usize, usize) {
         let best = |w: &WindowState| w.best.as_ref().map_or(0, Best::bytes);
         let counts = self.counts.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         let tallies = self.tallies.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
-        counts.chain(tallies).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        let orders = self.orders.iter().map(|orders| (orders.len(), orders.bytes()));
+        counts.chain(tallies).chain(orders).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }
 }
 
