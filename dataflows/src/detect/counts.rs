@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 mod judge;
+mod trends;
 
 /// Ends that late sales may still correct, the newest included.
 const OPEN: u32 = 3;
@@ -220,7 +221,8 @@ impl Counts {
         dirty = if again { first } else { dirty.max(first) };
         self.judge((dirty, pane), if again { first } else { pane }, &touched);
         for end in dirty..=pane {
-            let now = self.findings(end);
+            let mut now = self.findings(end);
+            self.trends(end, &mut now);
             let Some(of_end) = self.ends.get_mut(&end) else { continue };
             let signal = |subject: &Subject, found: Option<&Found>| Signal {
                 learned: s,
