@@ -36,6 +36,7 @@ impl Validator {
                 customer: "",
                 price: 0,
                 quantity: units as u32,
+                payment: 0,
                 at,
             }),
             _ => {
