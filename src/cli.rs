@@ -11,7 +11,10 @@ pub mod live;
 #[cfg(feature = "kafka")]
 mod restart;
 pub mod demo;
+mod inputs;
 pub mod replay;
+#[cfg(feature = "parquet")]
+pub mod features;
 pub mod generate;
 #[cfg(feature = "kafka")]
 pub mod produce;
@@ -151,6 +154,8 @@ impl Session {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    #[cfg(feature = "parquet")]
+    Features(features::Features),
     #[cfg(feature = "kafka")]
     Run(live::Run),
     Generate(generate::Generate),
@@ -189,6 +194,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
+        #[cfg(feature = "parquet")]
+        Command::Features(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),

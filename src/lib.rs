@@ -13,6 +13,8 @@
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
 //! | [`checkpoint`] | journal and checkpoints in a state directory |
 //! | [`sink`] | rows to files, to standard output, to Kafka |
+//! | [`serving`] | the last value of each feature, for whoever asks |
+//! | [`training`] | what features were at a time, for a list of (key, time) |
 //! | [`console`] | the live view, the progress bar, the closing table |
 //! | [`metrics`] | how a run is doing, in numbers, checks and text for Prometheus |
 //! | [`http`] | the endpoint that says so |
@@ -29,6 +31,9 @@ pub mod kafka;
 pub mod engine;
 pub mod checkpoint;
 pub mod sink;
+pub mod serving;
+#[cfg(feature = "parquet")]
+pub mod training;
 pub mod console;
 pub mod metrics;
 pub mod http;

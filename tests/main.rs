@@ -7,6 +7,7 @@ mod settings;
 mod oracle;
 mod golden;
 mod health;
+mod serving;
 mod invariance;
 mod cli;
 #[cfg(feature = "kafka")]

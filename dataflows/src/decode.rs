@@ -13,6 +13,7 @@
 //!
 //! Names are interned only for records that are valid, so that garbage does not fill the dictionaries.
 
+mod carried;
 mod csv;
 mod fallback;
 mod mapping;
@@ -265,7 +266,16 @@ impl Decoder {
         self.mapping.fill(line, offset, &mut self.slots, &mut self.scratch);
         let record = Record { line, scratch: &self.scratch, slots: &self.slots[..RULED] };
         match self.validator.check(&record) {
-            Ok(valid) => fate.sell(&valid, span(line, at), self.schema.keep_ids),
+            Ok(valid) => {
+                let span = span(line, at);
+                fate.sell(&valid, span, self.schema.keep_ids);
+                if self.schema.keep_customers {
+                    let slots = self.schema.keep_carried.then_some(&*self.slots);
+                    fate.to.carried.push(span.start, offset, valid.customer, |text| {
+                        slots.iter().for_each(|slots| carried::write(valid.id, &Record { slots, ..record }, text));
+                    });
+                }
+            }
             Err(faults) => fate.to.rejects.push(Reject { span: span(line, at), faults }),
         }
     }
@@ -337,6 +347,7 @@ impl Fate<'_> {
             price: valid.price,
             quantity: valid.quantity,
             op: valid.op,
+            payment: valid.payment,
         });
         self.to.spans.push(span);
         if keep_id {

@@ -23,6 +23,7 @@
 //! | [`window`] | rows of `windows`, and the order of their events |
 //! | [`feature`] | sums to features: plain formulas |
 //! | [`serve`] | rows of the feature tables, and their revisions |
+//! | [`profile`] | what is known of a key over days: more features, and the vector of each sale |
 //! | [`detect`] | which windows raise which events, and what a correction takes back |
 //! | [`cooldown`] | which detections become events that are sent |
 //! | [`row`] | rows as values, and as lines of JSON |
@@ -49,6 +50,7 @@ pub mod bitemporal;
 pub mod window;
 pub mod feature;
 pub mod serve;
+pub mod profile;
 pub mod detect;
 pub mod cooldown;
 pub mod row;

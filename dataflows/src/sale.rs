@@ -39,6 +39,8 @@ pub struct Sale {
     pub quantity: u32,
     /// What happened.
     pub op: Op,
+    /// `tp_payment` by its place among the accepted ones; 255 for all places from there on.
+    pub payment: u8,
 }
 
 impl Sale {
@@ -97,6 +99,52 @@ pub struct Decoded {
     pub messages: Messages,
     /// Offsets of messages, parallel to `ids`; empty when the place in the bytes says it.
     pub offsets: Vec<u64>,
+    /// Texts of sales, where somebody wants them.
+    pub carried: Carried,
+}
+
+/// Texts of the sales of a block that no window needs: the customer, and what is only carried. Sales that are taken out of the
+/// block leave their texts behind, so each is found by the place of its record.
+#[derive(Debug, Default)]
+pub struct Carried {
+    all: String,
+    places: Vec<Text>,
+}
+
+/// The texts of one record.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    /// Where the record begins in the block.
+    start: u32,
+    /// Where the customer and the other texts end.
+    middle: u32,
+    end: u32,
+    /// The offset of the record in its input.
+    offset: u64,
+}
+
+impl Carried {
+    /// Adds the texts of the record at `start`, which has this offset in its input; records come in the order of the input.
+    pub fn push(&mut self, start: u32, offset: u64, customer: &str, write: impl FnOnce(&mut String)) {
+        self.all.push_str(customer);
+        let middle = self.all.len() as u32;
+        write(&mut self.all);
+        self.places.push(Text { start, middle, end: self.all.len() as u32, offset });
+    }
+
+    /// Customer, other texts and offset of the records that begin at `starts`, which come in order.
+    pub fn of(&self, starts: impl Iterator<Item = u32>) -> impl Iterator<Item = (&str, &str, u64)> {
+        let mut next = 0;
+        starts.map(move |start| {
+            while self.places.get(next).is_some_and(|p| p.start < start) {
+                next += 1;
+            }
+            let Some(p) = self.places.get(next).filter(|p| p.start == start) else { return ("", "", 0) };
+            let from = next.checked_sub(1).map_or(0, |before| self.places[before].end);
+            let (middle, end) = (p.middle as usize, p.end as usize);
+            (&self.all[from as usize..middle], &self.all[middle..end], p.offset)
+        })
+    }
 }
 
 impl Decoded {

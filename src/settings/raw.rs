@@ -17,6 +17,8 @@ pub struct Raw {
     pub time: Time,
     /// `[features]`
     pub features: Features,
+    /// `[scores]`
+    pub scores: Scores,
     /// `[gates]`
     pub gates: Gates,
     /// `[events]`
@@ -68,6 +70,17 @@ pub struct Features {
     pub slide: Span,
     pub allowed_lateness: Span,
     pub seller_orders: bool,
+    pub all: bool,
+    pub products: bool,
+    pub customers: bool,
+}
+
+/// `[scores]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Scores {
+    pub enabled: bool,
 }
 
 /// `[gates]`
@@ -141,6 +154,10 @@ pub struct Http {
     pub listen: String,
     pub ready_lag: Span,
     pub live_stall: Span,
+    pub serve_features: bool,
+    pub forget_after: Span,
+    pub max_age: String,
+    pub feature_services: Texts,
 }
 
 /// `[kafka]`. Secrets are not among these: see [`Effective::secret`](super::layer::Effective::secret).

@@ -5,7 +5,7 @@ use super::raw::{self, Raw};
 use super::value::{self, WindowEntry};
 use super::{Clock, Error, Settings};
 use chrono_tz::Tz;
-use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, Reference, Spec, WindowSpec};
+use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, ProfileSpec, Reference, Spec, WindowSpec};
 use dataflows::schema::{FIELDS, Limits, Schema};
 
 /// A window that says nothing itself takes at most so many slides of lateness: each costs a correction of its own.
@@ -77,6 +77,13 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
             slide: raw.features.slide.0,
             lateness: raw.features.allowed_lateness.0,
             orders: raw.features.seller_orders,
+        },
+        profiles: ProfileSpec {
+            sellers: raw.features.all,
+            categories: raw.features.all,
+            products: raw.features.all || raw.features.products,
+            customers: raw.features.all || raw.features.customers,
+            scores: raw.scores.enabled,
         },
         max_out_of_orderness: raw.time.max_out_of_orderness.0,
         origin: raw.time.origin.0,
@@ -181,6 +188,8 @@ fn schema(raw: &Raw, plan: &Plan, effective: &Effective) -> Result<Schema, Error
     schema.date_formats.clone_from(&s.date_formats.0);
     schema.limits = limits(&s.limits, plan, effective)?;
     schema.keep_ids = plan.deduplicate > 0;
+    schema.keep_customers = plan.profiles.any();
+    schema.keep_carried = plan.profiles.scores;
     Ok(schema)
 }
 

@@ -99,6 +99,7 @@ fn spec(p: &Params) -> Spec {
             write_suppressed: false,
         },
         cooldown: CooldownSpec { quiet: p.cooldown.quiet, max_quiet: p.cooldown.most, reset: p.cooldown.reset },
+        ..Spec::default()
     }
 }
 

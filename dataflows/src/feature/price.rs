@@ -215,12 +215,17 @@ impl PriceHistory {
     /// The newest prices paid in `[from, before)`, in the order of `ln`: those of the newest instants that hold at least [`OWN`]
     /// sales together. The oldest of these instants is taken whole, so that nothing but time decides which sale is forgotten.
     pub fn newest(&self, from: i64, before: i64, into: &mut Vec<(i32, u32)>) {
+        self.newest_of(OWN, from, before, into);
+    }
+
+    /// The same with another number than [`OWN`], not above it.
+    pub fn newest_of(&self, most: u32, from: i64, before: i64, into: &mut Vec<(i32, u32)>) {
         into.clear();
         let mut n = 0;
         let to = self.0.partition_point(|e| e.0 < before);
         let mut oldest = i64::MAX;
         for e in self.0[..to].iter().rev().filter(|e| e.2 > 0) {
-            if e.0 < from || (n >= OWN && e.0 < oldest) {
+            if e.0 < from || (n >= most && e.0 < oldest) {
                 break;
             }
             oldest = e.0;
@@ -233,6 +238,17 @@ impl PriceHistory {
             kept.1 += if same { next.1 } else { 0 };
             same
         });
+    }
+
+    /// The prices paid before an instant with the instant, the newest first.
+    pub fn backwards(&self, before: i64) -> impl Iterator<Item = (i64, i32)> {
+        let to = self.0.partition_point(|e| e.0 < before);
+        self.0[..to].iter().rev().filter(|e| e.2 > 0).map(|e| (e.0, e.1))
+    }
+
+    /// The first instant that is still known.
+    pub fn first(&self) -> Option<i64> {
+        self.0.iter().find(|e| e.2 > 0).map(|e| e.0)
     }
 
     /// What was paid at an instant, and how often: counts above 0.

@@ -21,6 +21,7 @@ pub(crate) struct Valid<'r> {
     pub price: u32,
     pub quantity: u32,
     pub at: i64,
+    pub payment: u8,
 }
 
 /// Judges records by the settings.
@@ -97,7 +98,7 @@ impl Validator {
         let customer = text(record, Field::Customer, faults);
         let price = self.price(record, faults);
         let units = self.quantity(record, faults);
-        self.payment(record, faults);
+        let payment = self.payment(record, faults);
         let at = self.date(record, faults);
         self.total(record, price, units, faults);
         match (price, units, at) {
@@ -112,6 +113,7 @@ impl Validator {
                 price: price as u32,
                 quantity: units.number as u32,
                 at,
+                payment,
             }),
             _ => Err(std::mem::take(&mut faults.0)),
         }
@@ -190,16 +192,18 @@ impl Validator {
     }
 
     #[inline]
-    fn payment(&self, record: &Record, faults: &mut Faults) {
+    fn payment(&self, record: &Record, faults: &mut Faults) -> u8 {
         match record.get(Field::Payment) {
             (Kind::Text | Kind::Cell, payment) => {
-                if !self.schema.payments.iter().any(|known| known == payment) {
-                    let known = self.schema.payments.join(", ");
-                    faults.add(Field::Payment, "unknown_payment", format!("{} is not one of {known}", short(payment)));
+                if let Some(place) = self.schema.payments.iter().position(|known| known == payment) {
+                    return place.min(255) as u8;
                 }
+                let known = self.schema.payments.join(", ");
+                faults.add(Field::Payment, "unknown_payment", format!("{} is not one of {known}", short(payment)));
             }
             (kind, _) => faults.kind(Field::Payment, kind, "a text"),
         }
+        0
     }
 
     #[inline]
