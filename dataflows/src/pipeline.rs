@@ -101,7 +101,7 @@ pub fn build<'s>(
     }
     let mut signals = vec![];
     if plan.detect.enabled {
-        signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
+        signals.push(judge_counts(count_baskets(combined.heads, &site), &site).signals);
     }
     if !signals.is_empty() {
         rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));

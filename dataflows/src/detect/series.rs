@@ -186,9 +186,9 @@ impl Series {
         self.between(after, to).filter(|sums| sums[2] == 0).map(|sums| sums[1])
     }
 
-    /// What was expected in one pane.
-    pub fn mean(&self, pane: u32) -> Option<i64> {
-        Some(self.at(pane).mean).filter(|mean| *mean >= 0)
+    /// What the season brings in one pane, where it is known.
+    pub fn season(&self, pane: u32) -> Option<i64> {
+        Some(self.at(pane)).filter(|it| it.season >= 0 && !it.cold).map(|it| it.season)
     }
 
     /// What was counted in one pane.
