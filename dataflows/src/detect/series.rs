@@ -188,9 +188,9 @@ impl Series {
         self.between(after, to).filter(|sums| sums[2] == 0).map(|sums| sums[1])
     }
 
-    /// What was expected in one pane.
-    pub fn mean(&self, pane: u32) -> Option<i64> {
-        Some(self.at(pane).mean).filter(|mean| *mean >= 0)
+    /// What the season brings in one pane, where it is known.
+    pub fn season(&self, pane: u32) -> Option<i64> {
+        Some(self.at(pane)).filter(|it| it.season >= 0 && !it.cold).map(|it| it.season)
     }
 
     /// What was counted in one pane.
@@ -203,10 +203,11 @@ impl Series {
     pub fn minutes(&self, pane: u32) -> Option<Minutes> {
         let first = pane.checked_sub(2 * MINUTES as u32)?;
         self.between(first, pane).filter(|sums| sums[3] == 0)?;
-        let minute = |i: usize| [1, 2].map(|half| self.at(first + 2 * i as u32 + half));
+        let minute = |i: usize| [1, 2].map(|half| first + 2 * i as u32 + half);
+        let expected = |pane: u32| words::millionths(self.season(pane).unwrap_or(0));
         Some(Minutes {
-            counts: std::array::from_fn(|i| minute(i).iter().map(|half| half.count).sum()),
-            expected: std::array::from_fn(|i| minute(i).iter().map(|half| words::millionths(half.season.max(0))).sum()),
+            counts: std::array::from_fn(|i| minute(i).map(|half| self.counted(half)).iter().sum()),
+            expected: std::array::from_fn(|i| minute(i).map(expected).iter().sum()),
         })
     }
 
