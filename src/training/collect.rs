@@ -4,8 +4,8 @@
 //! for `final` when no correction can reach back to it any more. So a view needs to remember what it remembers for serving.
 
 use super::wanted::Wanted;
-use crate::serving::span;
 use crate::serving::view::{Found, View};
+use crate::serving::{span, view};
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::plan::Plan;
 use std::sync::{Arc, Mutex, PoisonError};
