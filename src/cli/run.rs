@@ -79,7 +79,7 @@ pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> 
         None => sink,
     });
     let sink = sink.map(|sink| Watch::before(metrics, sink));
-    let setup = Arc::new(Setup { origin, faults: job.faults });
+    let setup = Arc::new(Setup { origin, faults: job.faults, payments: settings.schema.payments.clone() });
     tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
     let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
     tracing::info!("run ends");
@@ -120,7 +120,9 @@ pub fn tables(settings: &Settings) -> Vec<Table> {
         Table::Windows | Table::SellerFeatures | Table::CategoryFeatures | Table::Events | Table::DeadLetters => true,
         Table::Suppressed => settings.plan.events.write_suppressed,
         Table::Episodes => settings.plan.detect.enabled || settings.plan.signals.enabled,
-        Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => false,
+        Table::ProductFeatures => settings.plan.profiles.products,
+        Table::CustomerFeatures => settings.plan.profiles.customers,
+        Table::Scores => settings.plan.profiles.scores,
     };
     Table::ALL.into_iter().filter(fills).collect()
 }

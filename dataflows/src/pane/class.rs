@@ -300,8 +300,8 @@ impl<V: Tally> Class<V> {
         let f = &plan.features;
         let best = kind != Kind::Products;
         let sums = match kind {
-            Kind::Sellers if f.enabled => Some(Sums { size: f.hour, lateness: f.lateness }),
-            Kind::Categories if f.enabled => Some(Sums { size: f.half_hour, lateness: f.lateness }),
+            Kind::Sellers if f.enabled && !plan.profiles.sellers => Some(Sums { size: f.hour, lateness: f.lateness }),
+            Kind::Categories if f.enabled && !plan.profiles.categories => Some(Sums { size: f.half_hour, lateness: f.lateness }),
             _ => None,
         };
         let mut slides: Vec<u32> = plan.windows.iter().map(|w| w.slide).collect();
@@ -323,8 +323,9 @@ impl<V: Tally> Class<V> {
             ids: vec![],
             counts: counts.collect(),
             tallies: featured.map(|s| Grain::new(s, &having(s), best, sums)),
-            orders: (kind == Kind::Sellers && f.enabled && f.orders).then(|| Orders::new(f.hour, f.slide, f.minute, reach)),
-            minutes: (kind == Kind::Categories && f.enabled).then(|| Minutes::new(f.minute, f.half_hour, reach, plan.origin)),
+            orders: (kind == Kind::Sellers && sums.is_some() && f.orders).then(|| Orders::new(f.hour, f.slide, f.minute, reach)),
+            minutes: (kind == Kind::Categories && sums.is_some())
+                .then(|| Minutes::new(f.minute, f.half_hour, reach, plan.origin)),
             lateness: f.lateness,
         }
     }

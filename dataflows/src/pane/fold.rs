@@ -333,7 +333,7 @@ impl Fold {
         let s = note.s;
         let mut lump = Lump { s, pane: s, sums: [0, 0, 0, 0, 0, gates[0], gates[1], gates[2]] };
         let mut amounts = self.blank_amounts(s, if self.biggest { sales.len() } else { 0 });
-        let orders = self.plan.features.enabled && self.plan.features.orders;
+        let orders = self.plan.features.enabled && self.plan.features.orders && !self.plan.profiles.sellers;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
         for sale in sales.iter().filter(|sale| sale.op != Op::Stock) {
@@ -363,7 +363,7 @@ impl Fold {
 
     fn corrections(&mut self, s: u32, sales: &[Sale], names: &Dictionaries, note: &mut Note, out: &mut Closed) {
         let mut amounts = self.blank_amounts(s, 0);
-        let orders = self.plan.features.enabled && self.plan.features.orders;
+        let orders = self.plan.features.enabled && self.plan.features.orders && !self.plan.profiles.sellers;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
         let mut lumps: BTreeMap<u32, Lump> = BTreeMap::new();
