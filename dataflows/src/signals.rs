@@ -123,7 +123,7 @@ fn deposit<T: Serialize>(site: &Site, name: &'static str, open: u32, save: impl 
 }
 
 /// All that these detectors say, for the stage that makes episodes of it.
-pub fn signals<'s>(
+pub fn judge_sales<'s>(
     scope: Scope<'s, Bi>,
     products: Stream<'s, Bi, Vec<Delta<ProductFact>>>,
     categories: Stream<'s, Bi, Vec<Delta<CategoryFact>>>,

@@ -203,9 +203,9 @@ pub fn run_from(
         let context = Context::new(plan.clone(), sources.clone(), sink).with(Snapshots::new(keeper, resume));
         let mine = |i: usize| i % worker.peers() == worker.index();
         let feed = |(i, (csv, file)): (usize, &(bool, Arc<Memory>))| match csv {
-            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()) },
-            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))) },
-            true => Input { format: Format::Csv, feed: Feed::Other },
+            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()), keep: None },
+            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))), keep: None },
+            true => Input { format: Format::Csv, feed: Feed::Other, keep: None },
         };
         let decoder = Box::new(Decoder::new(schema.clone()));
         let inputs = Inputs::Stored(files.iter().enumerate().map(feed).collect());

@@ -176,8 +176,12 @@ impl Categories {
                 self.said.say(s, subject(Kind::LargeOrder), end, large, &mut out.signals);
                 end += slide;
             }
+            let mut shift = (0, 0);
             for ((end, product), verdict) in &category.priced {
-                let found = category.price(*end, slide, verdict, self.thresholds).filter(|_| *end <= last);
+                if shift.0 != *end {
+                    shift = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z));
+                }
+                let found = category.price(*end, slide, verdict, shift.1, self.thresholds).filter(|_| *end <= last);
                 let subject = Subject { kind: Kind::PriceAnomaly, level: Level::Product, key: product.clone() };
                 self.said.say(s, subject, *end, found, &mut out.signals);
             }
@@ -254,13 +258,20 @@ impl Category {
         large_order::found(&near.whales, near.base.as_ref()?, end - slide, round_millionths(threshold))
     }
 
-    fn price(&self, end: u32, slide: u32, verdict: &Verdict, thresholds: Thresholds) -> Option<Found> {
-        match verdict {
-            Verdict::Quiet => None,
-            Verdict::Own(far) => price_anomaly::found(far, true, end - slide, thresholds),
-            Verdict::Unsettled(paid) => {
-                self.prices.judge(paid, end).and_then(|far| price_anomaly::found(&far, false, end - slide, thresholds))
-            }
-        }
+    /// By how much the prices of the category have moved while its tickets surge, in 1e-4.
+    fn shift(&self, end: u32, slide: u32, threshold: f64) -> i64 {
+        let surge = surge(self.near.iter().map(|near| (near.end, &near.lines)), end, slide);
+        let holds = surge.is_some_and(|surge| surge.z >= round_millionths(threshold));
+        let pane = self.near.iter().find(|near| near.end == end).filter(|_| holds);
+        pane.map_or(0, |near| near.lines.mean_above())
+    }
+
+    fn price(&self, end: u32, slide: u32, verdict: &Verdict, shift: i64, thresholds: Thresholds) -> Option<Found> {
+        let far = match verdict {
+            Verdict::Quiet => return None,
+            Verdict::Own(far) => *far,
+            Verdict::Unsettled(paid) => self.prices.judge(paid, end)?,
+        };
+        price_anomaly::found(&far.beside(shift), matches!(verdict, Verdict::Own(_)), end - slide, thresholds)
     }
 }

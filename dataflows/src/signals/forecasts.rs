@@ -65,7 +65,7 @@ impl Forecasts {
             let hours = f64::from(q.end.saturating_sub(now.first).min(signals.day)) / hour;
             let prior = now.priors.get(&q.category).filter(|_| now.at > 0);
             let forecast = prior.and_then(|prior| Forecast::new(&q.asked, prior, hours, lead));
-            let start = q.end.saturating_sub(signals.day);
+            let start = q.end.saturating_sub(signals.slide);
             let found = forecast.and_then(|forecast| found(&forecast, start, signals.spec.stockout_probability, lead));
             let subject = Subject { kind: Kind::StockDepletion, level: Level::Product, key: q.product.clone() };
             now.said.say(s, subject, q.end, found, out);
