@@ -5,6 +5,7 @@ use super::counts::{self, Counts, Expectation};
 use super::signal::Signal;
 use crate::clock::Failure;
 use crate::pane::heads::Heads;
+use crate::plan::ceil;
 use crate::site::Site;
 use crate::time::Bi;
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ use timely::dataflow::operators::generic::{Operator, OutputBuilder};
 const BASKETS: &str = "baskets";
 /// See [`BASKETS`].
 const COUNTS: &str = "counts";
+
+/// What came from live inputs and waits for its slide: input, pane, sales.
+type Inputs = BTreeMap<u32, Vec<(u32, u32, i64)>>;
 
 /// Counts baskets on the owners of customers and of sellers.
 pub fn count_baskets<'s>(heads: Stream<'s, Bi, Vec<Heads>>, site: &Site) -> Stream<'s, Bi, Vec<Word>> {
@@ -40,9 +44,10 @@ pub fn count_baskets<'s>(heads: Stream<'s, Bi, Vec<Heads>>, site: &Site) -> Stre
             let mut session = output.session(&*hold);
             input.for_each(|_, data| {
                 for mut heads in data.drain(..) {
-                    let s = heads.s;
-                    let names = std::mem::take(&mut heads.names);
-                    names.into_iter().for_each(|(level, key, name)| session.give(Word::Name(s, level, key, name)));
+                    let s = ceil(heads.s, site.context.plan.detect.step);
+                    let (names, arrived) = (std::mem::take(&mut heads.names), std::mem::take(&mut heads.arrived));
+                    names.into_iter().for_each(|(level, key, name)| session.give(Word::Name(level, key, name)));
+                    arrived.into_iter().for_each(|(input, pane, n)| session.give(Word::Arrived(s, input, pane, n)));
                     baskets.learn(heads);
                 }
             });
@@ -93,19 +98,24 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged
         let snapshots = site.context.snapshots.clone();
         let mut counts = Counts::new(&plan);
         if me == 0 {
-            match snapshots.join::<counts::Saved>(COUNTS) {
-                Ok((_, saved)) => saved.into_iter().for_each(|saved| counts = Counts::restore(&plan, saved)),
+            match snapshots.join::<(counts::Saved, Inputs)>(COUNTS) {
+                Ok((_, saved)) => saved.into_iter().for_each(|saved| {
+                    counts = Counts::restore(&plan, saved.0);
+                    inputs = saved.1;
+                }),
                 Err(problem) => site.context.fail(Failure::Input(problem)),
             }
         }
         let mut waiting: BTreeMap<u32, Vec<Step>> = BTreeMap::new();
+        let mut inputs: Inputs = BTreeMap::new();
         move |frontiers| {
             naps.nap();
             input.for_each(|_, data| {
                 for word in data.drain(..) {
                     match word {
                         Word::Step(step) => waiting.entry(step.s).or_default().push(step),
-                        Word::Name(_, level, key, name) => counts.name(level, key, name),
+                        Word::Name(level, key, name) => counts.name(level, key, name),
+                        Word::Arrived(s, input, pane, n) => inputs.entry(s).or_default().push((input, pane, n)),
                     }
                 }
             });
@@ -124,6 +134,9 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged
             };
             while let Some(s) = next(&waiting, &counts) {
                 let mut said = vec![];
+                while let Some(known) = inputs.first_entry().filter(|known| *known.key() <= s) {
+                    known.remove().into_iter().for_each(|(input, pane, n)| counts.arrive(input, pane, n));
+                }
                 let first = counts.close(s, waiting.remove(&s).unwrap_or_default(), |signal| said.push(signal));
                 output.activate().session(&caps[0]).give_iterator(said.into_iter());
                 if plan.signals.enabled {
@@ -132,7 +145,7 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged
                     also.activate().session(&caps[1]).give_iterator(told.into_iter());
                 }
             }
-            if let Err(problem) = snapshots.stage(COUNTS, open, || counts.save()) {
+            if let Err(problem) = snapshots.stage(COUNTS, open, || (counts.save(), inputs.clone())) {
                 return site.context.fail(Failure::Output(problem));
             }
             for cap in caps.iter_mut().filter(|cap| cap.time().s < open) {
