@@ -36,6 +36,8 @@ pub struct Input {
     pub format: Format,
     /// Bytes stored, if known.
     pub size: Option<u64>,
+    /// Whether its records say what is in stock, and are no sales.
+    pub stock: bool,
     reading: Reading,
 }
 
@@ -84,10 +86,19 @@ impl Input {
         let size = meta.len();
         if packing == Packing::None && format == Format::Json {
             let reading = Reading::Blocks(Arc::new(file::Plain::new(file, size)));
-            return Ok(Input { name: name.into(), format, size: Some(size), reading });
+            return Ok(Input { name: name.into(), format, size: Some(size), stock: false, reading });
         }
         let opener: Opener = Box::new(move || file::packed(file, packing));
         Ok(Input::front(name, format, Some(size), opener, false))
+    }
+
+    /// The file of `[stock]`, which is read beside the sales: like any input it holds the watermark back until it has ended or is
+    /// ahead, so that what was in stock is known before the sales that follow.
+    ///
+    /// # Errors
+    /// Those of [`Input::open`].
+    pub fn stock(name: &str) -> Result<Input, Error> {
+        Ok(Input { stock: true, ..Input::open(name, None)? })
     }
 
     /// Sales made by this program: JSON lines, each with its time of arrival in milliseconds. They come at that pace times
@@ -99,7 +110,7 @@ impl Input {
 
     fn front(name: &str, format: Format, size: Option<u64>, opener: Opener, only_copy: bool) -> Input {
         let reading = Reading::Front { opener: Mutex::new(Some(opener)), only_copy };
-        Input { name: name.into(), format, size, reading }
+        Input { name: name.into(), format, size, stock: false, reading }
     }
 
     /// How one worker reads this input, the `i`-th.

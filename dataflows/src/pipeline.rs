@@ -34,6 +34,7 @@ use crate::profile::operator::profiles;
 use crate::profile::scores::scores;
 use crate::release::Released;
 use crate::serve::serve;
+use crate::signals::judge_sales;
 use crate::site::{Setup, Site};
 use crate::time::Bi;
 use crate::window::operator::{Change, WindowUpdate};
@@ -101,7 +102,10 @@ pub fn build<'s>(
     }
     let mut signals = vec![];
     if plan.detect.enabled {
-        signals.push(judge_counts(count_baskets(combined.heads, &site), &site).signals);
+        signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
+    }
+    if plan.signals.enabled {
+        signals.push(judge_sales(scope, combined.product_facts, combined.category_facts, &site));
     }
     if !signals.is_empty() {
         rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));

@@ -426,7 +426,9 @@ impl Plan {
         let features = f.enabled.then(|| least(f.hour, f.slide, f.lateness));
         let d = &self.detect;
         let detect = d.enabled.then(|| least(d.step, d.step, d.lateness));
-        windows.chain(features).chain(detect).min().unwrap_or(0)
+        let g = &self.signals;
+        let signals = g.enabled.then(|| least(g.slide, g.slide, g.lateness));
+        windows.chain(features).chain(detect).chain(signals).min().unwrap_or(0)
     }
 }
 

@@ -70,7 +70,10 @@ impl InputArgs {
             Format::Csv => clock::Format::Csv,
         });
         let inputs = self.inputs.iter().map(|name| Input::open(name, format));
-        let inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
+        let mut inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
+        if !settings.stock.is_empty() {
+            inputs.push(Input::stock(&settings.stock)?);
+        }
         let total: Option<u64> = inputs.iter().map(|input| input.size).sum();
         Ok((run::job(settings, cluster, inputs, settings.epoch_bytes), total))
     }

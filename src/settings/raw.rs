@@ -25,6 +25,10 @@ pub struct Raw {
     pub events: Events,
     /// `[detect]`
     pub detect: Detect,
+    /// `[signals]`
+    pub signals: Signals,
+    /// `[stock]`
+    pub stock: Stock,
     /// `[cooldown]`
     pub cooldown: Cooldown,
     /// `[ingest]`
@@ -118,6 +122,30 @@ pub struct Detect {
     pub levels: Texts,
     pub false_alarms: Number,
     pub calendar: Texts,
+}
+
+/// `[signals]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Signals {
+    pub enabled: bool,
+    pub price_warn: Number,
+    pub price_alert: Number,
+    pub ticket_z: Number,
+    pub large_order_z: Number,
+    pub trend_decades: Number,
+    pub trend_pct: Percent,
+    pub lead_time: Span,
+    pub stockout_probability: Number,
+}
+
+/// `[stock]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Stock {
+    pub file: String,
 }
 
 /// `[cooldown]`

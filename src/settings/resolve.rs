@@ -5,7 +5,9 @@ use super::raw::{self, Raw};
 use super::value::{self, WindowEntry};
 use super::{Clock, Error, Settings};
 use chrono_tz::Tz;
-use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, ProfileSpec, Reference, Spec, WindowSpec};
+use dataflows::plan::{
+    CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, ProfileSpec, Reference, SignalSpec, Spec, WindowSpec,
+};
 use dataflows::schema::{FIELDS, Limits, Schema};
 
 /// A window that says nothing itself takes at most so many slides of lateness: each costs a correction of its own.
@@ -38,7 +40,22 @@ impl Settings {
         let http = super::http::resolve(&raw.http, &effective)?;
         let checkpoint_every = raw.checkpoint.every.0.max(1);
         let sinks = super::sinks::resolve(&raw.sinks, &effective)?;
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, http, checkpoint_every, sinks, generate, demo, effective })
+        let stock = raw.stock.file.trim().to_string();
+        Ok(Settings {
+            spec,
+            plan,
+            schema,
+            clock,
+            stock,
+            epoch_bytes,
+            kafka,
+            http,
+            checkpoint_every,
+            sinks,
+            generate,
+            demo,
+            effective,
+        })
     }
 }
 
@@ -91,8 +108,8 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
         gates: gates(&raw.gates),
         events: events(raw, effective)?,
         cooldown: cooldown(&raw.cooldown, effective)?,
+        signals: signals(raw, effective)?,
         detect: super::detect::resolve(&raw.detect, zone(raw, effective)?, effective)?,
-        ..Spec::default()
     };
     let plan = Plan::new(&spec).map_err(|e| match e {
         PlanError::Features(problem) => effective.problem("features.slide", problem),
@@ -101,6 +118,42 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
         PlanError::Other(problem) => effective.problem("windows", problem),
     })?;
     Ok((spec, plan))
+}
+
+fn signals(raw: &Raw, effective: &Effective) -> Result<SignalSpec, Error> {
+    let s = &raw.signals;
+    let positive = [
+        ("price_warn", s.price_warn.0),
+        ("price_alert", s.price_alert.0),
+        ("ticket_z", s.ticket_z.0),
+        ("large_order_z", s.large_order_z.0),
+        ("trend_decades", s.trend_decades.0),
+        ("stockout_probability", s.stockout_probability.0),
+    ];
+    if let Some((key, _)) = positive.iter().find(|x| x.1 <= 0.0) {
+        return Err(effective.problem(&format!("signals.{key}"), "must be positive"));
+    }
+    if s.price_alert.0 < s.price_warn.0 {
+        return Err(effective.problem("signals.price_alert", "must not be below price_warn"));
+    }
+    if s.stockout_probability.0 >= 1.0 {
+        return Err(effective.problem("signals.stockout_probability", "must be below 1"));
+    }
+    if s.lead_time.0 <= 0 {
+        return Err(effective.problem("signals.lead_time", "must be positive"));
+    }
+    Ok(SignalSpec {
+        enabled: s.enabled,
+        price_warn: s.price_warn.0,
+        price_alert: s.price_alert.0,
+        ticket_z: s.ticket_z.0,
+        large_order_z: s.large_order_z.0,
+        trend_decades: s.trend_decades.0,
+        trend_change: s.trend_pct.0 / 100.0,
+        stock: !raw.stock.file.trim().is_empty(),
+        lead_time: s.lead_time.0,
+        stockout_probability: s.stockout_probability.0,
+    })
 }
 
 fn gates(raw: &raw::Gates) -> Gates {

@@ -1,7 +1,7 @@
 //! The operators around [`Baskets`] and [`Counts`]: who bought where in, signals out.
 
 use super::baskets::{self, Baskets, Step, Word};
-use super::counts::{self, Counts, Expectation};
+use super::counts::{self, Counts};
 use super::signal::Signal;
 use crate::clock::Failure;
 use crate::pane::heads::Heads;
@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::operators::generic::{Operator, OutputBuilder};
+use timely::dataflow::operators::generic::Operator;
 
 /// As the checkpoint knows the stages.
 const BASKETS: &str = "baskets";
@@ -70,33 +69,16 @@ pub fn count_baskets<'s>(heads: Stream<'s, Bi, Vec<Heads>>, site: &Site) -> Stre
     })
 }
 
-/// What comes out of judging counts.
-pub struct Judged<'s> {
-    /// What stands out.
-    pub signals: Stream<'s, Bi, Vec<Signal>>,
-    /// What was expected of each category, where single sales are looked at, too.
-    pub expectations: Stream<'s, Bi, Vec<Expectation>>,
-}
-
 /// Judges counts, on worker 0.
-pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged<'s> {
-    let (site, scope) = (site.clone(), words.scope());
-    let me = scope.index();
-    let mut builder = OperatorBuilder::new("Counts".into(), scope);
-    let info = builder.operator_info();
-    let mut input = builder.new_input(words, Exchange::new(|_: &Word| 0));
-    let (output, signals) = builder.new_output::<Vec<Signal>>();
-    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Signal>>>::from(output);
-    let (also, expectations) = builder.new_output::<Vec<Expectation>>();
-    let mut also = OutputBuilder::<_, CapacityContainerBuilder<Vec<Expectation>>>::from(also);
-    builder.build(move |mut caps| {
-        if me != 0 {
-            caps.clear();
-        }
+pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream<'s, Bi, Vec<Signal>> {
+    let (site, me) = (site.clone(), words.scope().index());
+    let to = Exchange::new(|_: &Word| 0);
+    words.unary_frontier::<CapacityContainerBuilder<Vec<Signal>>, _, _, _>(to, "Counts", move |cap, info| {
+        let mut cap = Some(cap).filter(|_| me == 0);
         let mut naps = site.naps(&info, me);
         let plan = site.context.plan.clone();
         let snapshots = site.context.snapshots.clone();
-        let mut counts = Counts::new(&plan);
+        let (mut counts, mut inputs): (Counts, Inputs) = (Counts::new(&plan), BTreeMap::new());
         if me == 0 {
             match snapshots.join::<(counts::Saved, Inputs)>(COUNTS) {
                 Ok((_, saved)) => saved.into_iter().for_each(|saved| {
@@ -107,8 +89,7 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged
             }
         }
         let mut waiting: BTreeMap<u32, Vec<Step>> = BTreeMap::new();
-        let mut inputs: Inputs = BTreeMap::new();
-        move |frontiers| {
+        move |(input, frontier), output| {
             naps.nap();
             input.for_each(|_, data| {
                 for word in data.drain(..) {
@@ -119,39 +100,30 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Judged
                     }
                 }
             });
-            if caps.is_empty() {
-                return;
-            }
-            let Some(open) = frontiers[0].frontier().iter().map(|t| t.s).min() else {
-                caps.clear();
+            let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {
+                cap = None;
                 return;
             };
             // a pane that no watermark has passed is not whole, and says nothing
             let whole = site.context.ending.borrow().map_or(u32::MAX, |ending| ending.whole);
+            let mut session = output.session(&*hold);
             let next = |waiting: &BTreeMap<u32, Vec<Step>>, counts: &Counts| {
                 let known = waiting.keys().next().copied();
                 known.into_iter().chain(counts.busy()).min().filter(|s| *s < open && *s <= whole)
             };
             while let Some(s) = next(&waiting, &counts) {
-                let mut said = vec![];
                 while let Some(known) = inputs.first_entry().filter(|known| *known.key() <= s) {
                     known.remove().into_iter().for_each(|(input, pane, n)| counts.arrive(input, pane, n));
                 }
-                let first = counts.close(s, waiting.remove(&s).unwrap_or_default(), |signal| said.push(signal));
-                output.activate().session(&caps[0]).give_iterator(said.into_iter());
-                if plan.signals.enabled {
-                    let mut told = vec![];
-                    counts.expectations(s, first, |it| told.push(it));
-                    also.activate().session(&caps[1]).give_iterator(told.into_iter());
-                }
+                counts.close(s, waiting.remove(&s).unwrap_or_default(), |signal| session.give(signal));
             }
+            drop(session);
             if let Err(problem) = snapshots.stage(COUNTS, open, || (counts.save(), inputs.clone())) {
                 return site.context.fail(Failure::Output(problem));
             }
-            for cap in caps.iter_mut().filter(|cap| cap.time().s < open) {
-                cap.downgrade(&Bi::diagonal(open));
+            if hold.time().s < open {
+                hold.downgrade(&Bi::diagonal(open));
             }
         }
-    });
-    Judged { signals, expectations }
+    })
 }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 mod baseline;
 mod judge;
 mod speak;
+mod trends;
 
 /// Ends that late sales may still correct, the newest included.
 const OPEN: u32 = 3;
@@ -72,21 +73,6 @@ struct End {
     sellers: BTreeMap<Identity, OfSeller>,
     /// What was said of it.
     said: BTreeMap<Subject, Found>,
-}
-
-/// What was counted and expected in a category in one pane, for detectors that look at both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expectation {
-    /// The slide at which this was learned; what is said later of the same pane replaces it.
-    pub s: u32,
-    /// The end of the pane, a tick.
-    pub pane: u32,
-    /// The category.
-    pub category: Identity,
-    /// Baskets that were counted.
-    pub baskets: i64,
-    /// Baskets that the season brings, without the level of the last hour, in 2^-20; `None` while it is not known.
-    pub season: Option<i64>,
 }
 
 /// What a checkpoint holds.
@@ -227,9 +213,8 @@ impl Counts {
         !calendar.is_empty() && season::announced(calendar, self.middle(pane), Some(&series.name), any, after)
     }
 
-    /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said. Gives the first pane that
-    /// it changed.
-    pub fn close(&mut self, s: u32, steps: Vec<Step>, mut say: impl FnMut(Signal)) -> u32 {
+    /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said.
+    pub fn close(&mut self, s: u32, steps: Vec<Step>, mut say: impl FnMut(Signal)) {
         let pane = s / self.plan.detect.step;
         self.open(pane);
         self.settle(pane);
@@ -249,7 +234,8 @@ impl Counts {
         dirty = if again { first } else { dirty.max(first) };
         self.judge((dirty, pane), if again { first } else { pane }, &touched);
         for end in dirty..=pane {
-            let now = self.findings(end);
+            let mut now = self.findings(end);
+            self.trends(end, &mut now);
             let Some(of_end) = self.ends.get_mut(&end) else { continue };
             let signal = |subject: &Subject, found: Option<&Found>| Signal {
                 learned: s,
@@ -266,18 +252,6 @@ impl Counts {
         self.sample(pane);
         self.inputs.forget(pane);
         self.now = Some(pane);
-        dirty
-    }
-
-    /// What was counted and expected in each category in the panes from `first` on, as known at slide `s`.
-    pub fn expectations(&self, s: u32, first: u32, mut give: impl FnMut(Expectation)) {
-        let step = self.plan.detect.step;
-        for pane in first..=s / step {
-            for series in self.series.iter().skip(1) {
-                let (baskets, season) = (series.counted(pane), series.season(pane));
-                give(Expectation { s, pane: pane * step, category: series.key, baskets, season });
-            }
-        }
     }
 
     /// A new pane begins, and so does an end.

@@ -103,21 +103,24 @@ fn median2(steps: impl Iterator<Item = (i64, u32)> + Clone, n: u32) -> i64 {
 ///
 /// Several prices of one product are normal (tiers, packs); a price near two earlier ones is no news.
 pub fn nearest(prices: &[(i32, u32)], ln: i32, k: u32) -> Option<i32> {
+    kth_nearest(prices, ln, k).map(|near| near.abs_diff(ln) as i32)
+}
+
+/// The `k`-th nearest of `prices` to `ln` itself; of two at one distance the lower comes first.
+pub fn kth_nearest(prices: &[(i32, u32)], ln: i32, k: u32) -> Option<i32> {
     let at = prices.partition_point(|p| p.0 < ln);
     let (mut below, mut above) = (prices[..at].iter().rev().peekable(), prices[at..].iter().peekable());
     let mut passed = 0;
     loop {
-        let down = below.peek().map(|p| ln.abs_diff(p.0));
-        let up = above.peek().map(|p| ln.abs_diff(p.0));
-        let (side, distance) = match (down, up) {
-            (Some(d), Some(u)) if d <= u => (below.next(), d),
-            (Some(d), None) => (below.next(), d),
-            (_, Some(u)) => (above.next(), u),
-            (None, None) => return None,
-        };
-        passed += side.map_or(0, |p| p.1);
+        let next = match (below.peek(), above.peek()) {
+            (Some(b), Some(a)) if ln.abs_diff(b.0) <= ln.abs_diff(a.0) => below.next(),
+            (Some(_), None) => below.next(),
+            (_, Some(_)) => above.next(),
+            (None, None) => None,
+        }?;
+        passed += next.1;
         if passed >= k {
-            return Some(distance as i32);
+            return Some(next.0);
         }
     }
 }

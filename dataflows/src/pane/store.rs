@@ -46,7 +46,7 @@ fn hold(open: u32, slide: u32, lateness: u32) -> Bi {
 }
 
 /// Lowers a capability to `t` where that is later than what it stands at.
-pub(super) fn downgrade(cap: &mut Capability<Bi>, t: Bi) {
+pub(crate) fn downgrade(cap: &mut Capability<Bi>, t: Bi) {
     if cap.time().less_than(&t) {
         cap.downgrade(&t);
     }
