@@ -63,7 +63,11 @@ impl Counts {
         if self.plan.detect.level(Level::Seller) {
             for (key, seller) in &end.sellers {
                 let i = seller.category;
-                let above = Follow::of(&end.series[i], &windows[i], blamed[i]);
+                let above = if self.announced(pane, &self.series[i], true) {
+                    Follow { up: Some(crate::detect::blame::factors(&windows[i], true)), down: None }
+                } else {
+                    Follow::of(&end.series[i], &windows[i], blamed[i])
+                };
                 let follow = Follow { up: above.up.or(whole.up), down: None };
                 let mut it = seller.clone();
                 for (class, at) in [(Class::SellerBaskets, 0), (Class::SellerLines, 1)] {
