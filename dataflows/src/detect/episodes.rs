@@ -369,3 +369,6 @@ impl At<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
