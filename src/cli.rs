@@ -12,6 +12,7 @@ pub mod live;
 mod restart;
 pub mod demo;
 mod inputs;
+mod caching;
 pub mod replay;
 #[cfg(feature = "parquet")]
 pub mod features;

@@ -256,12 +256,10 @@ where
             let resume = from.as_ref().map(|from| store.resume(from, index, peers)).transpose()?;
             *context = context.clone().with(Snapshots::new(Some(store.keeper(index, from.as_ref())?), resume));
         }
-        let inputs = self
-            .job
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(i, input)| Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)? }));
+        let inputs = self.job.inputs.iter().enumerate().map(|(i, input)| {
+            let keep = input.cache().map(|cache| cache.worker());
+            Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)?, keep })
+        });
         let mut decoder = Decoder::new(self.job.schema.clone());
         if let Some(stock) = self.job.inputs.iter().position(|input| input.stock) {
             decoder = decoder.stock(stock as u32);

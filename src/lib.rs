@@ -7,6 +7,7 @@
 //! | [`cli`] | the commands, exactly as typed |
 //! | [`settings`] | flags, environment, file and defaults to what cannot be invalid, once |
 //! | [`source`] | files, pipes and standard input to bytes |
+//! | [`cache`] | what an earlier replay decoded of a file |
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
 //! | [`fault`] | deaths that tests inject |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
@@ -24,6 +25,7 @@
 pub mod cli;
 pub mod settings;
 pub mod source;
+pub mod cache;
 pub mod generate;
 pub mod fault;
 #[cfg(feature = "kafka")]

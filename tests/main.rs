@@ -9,6 +9,7 @@ mod golden;
 mod health;
 mod serving;
 mod invariance;
+mod cache;
 mod cli;
 #[cfg(feature = "kafka")]
 mod kafka;

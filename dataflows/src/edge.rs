@@ -203,6 +203,14 @@ impl Batch {
         self.rows[first..].copy_from_slice(&rows);
     }
 
+    /// The lines of all rows, in the order of the contract.
+    #[cfg(test)]
+    pub fn lines(&self) -> Vec<String> {
+        let mut rows: Vec<&RowAt> = self.rows.iter().collect();
+        rows.sort_by(|a, b| self.place(a).cmp(&self.place(b)));
+        rows.into_iter().map(|row| String::from_utf8_lossy(self.line(row)).trim_end().to_string()).collect()
+    }
+
     fn part(&self, (from, to): (u32, u32)) -> &[u8] {
         &self.text[from as usize..to as usize]
     }

@@ -41,3 +41,7 @@ pub mod class;
 pub mod stage;
 pub mod operator;
 pub mod scores;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;

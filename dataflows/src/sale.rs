@@ -5,6 +5,7 @@
 
 use crate::message::Messages;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a record says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,11 +81,22 @@ pub struct Reject {
     pub faults: Vec<Fault>,
 }
 
+/// The bytes of the records of a block that was decoded before: read again when a dead letter asks for them.
+pub trait Payloads: std::fmt::Debug + Send + Sync {
+    /// The bytes of one record, untouched.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn payload(&self, span: Span) -> Result<Vec<u8>, String>;
+}
+
 /// The records of one block, decoded: each record is either in `sales` or in `rejects`.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// The raw bytes, kept until the fate of each record is known (a dead letter carries them untouched).
     pub bytes: Vec<u8>,
+    /// Where the bytes lie when they were not read.
+    pub elsewhere: Option<Arc<dyn Payloads>>,
     /// Offset of `bytes[0]` in the decompressed input.
     pub base: u64,
     /// Valid sales in the order of the input.
@@ -105,14 +117,14 @@ pub struct Decoded {
 
 /// Texts of the sales of a block that no window needs: the customer, and what is only carried. Sales that are taken out of the
 /// block leave their texts behind, so each is found by the place of its record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Carried {
     all: String,
     places: Vec<Text>,
 }
 
 /// The texts of one record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Text {
     /// Where the record begins in the block.
     start: u32,
@@ -150,7 +162,7 @@ impl Carried {
 impl Decoded {
     /// The fate of each record is known: what only a dead letter needs is not kept.
     pub fn let_go(&mut self) {
-        (self.bytes, self.messages) = (vec![], Messages::default());
+        (self.bytes, self.elsewhere, self.messages) = (vec![], None, Messages::default());
     }
 
     /// Where the sale `row` stands in its input; known when deduplication is on.

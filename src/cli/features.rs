@@ -79,7 +79,7 @@ impl Features {
         }
         let mut tables = self.table.clone();
         tables.dedup();
-        let (job, total) = self.inputs.job(&settings, &cluster)?;
+        let (job, total) = self.inputs.job(&settings, &cluster, None)?;
         if !cluster.speaks() {
             run::run(job, &settings, world, None)?;
             return Ok(());

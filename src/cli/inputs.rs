@@ -3,6 +3,7 @@
 use super::Failure;
 use super::compute::Cluster;
 use super::run;
+use crate::cache::Caches;
 use crate::engine::Job;
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
@@ -56,7 +57,7 @@ impl InputArgs {
     ///
     /// # Errors
     /// When an input cannot be read.
-    pub fn job(&self, settings: &Settings, cluster: &Cluster) -> Result<(Job, Option<u64>), Failure> {
+    pub fn job(&self, settings: &Settings, cluster: &Cluster, caches: Option<&Caches>) -> Result<(Job, Option<u64>), Failure> {
         #[cfg(feature = "kafka")]
         if let Some(state) = &self.bindings {
             let policy = super::live::replayed(state, cluster)?;
@@ -69,7 +70,7 @@ impl InputArgs {
             Format::Ndjson => clock::Format::Json,
             Format::Csv => clock::Format::Csv,
         });
-        let inputs = self.inputs.iter().map(|name| Input::open(name, format));
+        let inputs = self.inputs.iter().map(|name| Input::open_with(name, format, caches));
         let mut inputs: Vec<Input> = inputs.collect::<Result<_, _>>()?;
         if !settings.stock.is_empty() {
             inputs.push(Input::stock(&settings.stock)?);

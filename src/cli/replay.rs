@@ -1,5 +1,6 @@
 //! `replay INPUT... --out DIR`.
 
+use super::caching::{CacheArgs, Written};
 use super::compute::Compute;
 use super::inputs::InputArgs;
 use super::run::{self, Summary};
@@ -20,6 +21,7 @@ use std::time::Instant;
 #[command(after_help = "Examples:\n  vitrine replay sales.ndjson --out results\n  \
                         vitrine replay jan.csv.gz feb.csv.gz -c shop.toml --window 15m/1m --out results -w 2\n  \
                         zcat sales.ndjson.gz | vitrine replay - --out results\n  \
+                        vitrine replay sales.ndjson --cache --window 5m/1m --out results\n  \
                         vitrine replay --kafka --brokers localhost:9092 --bindings state --out again")]
 pub struct Replay {
     #[command(flatten)]
@@ -30,6 +32,8 @@ pub struct Replay {
     /// Overwrite the results of an earlier run
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -47,7 +51,8 @@ impl Replay {
     pub fn run(&self, world: &World, session: &Session) -> Result<(), Failure> {
         let settings = self.settings.load_with(world, self.inputs.flags())?;
         let cluster = self.compute.resolve()?;
-        let (job, total) = self.inputs.job(&settings, &cluster)?;
+        let caches = self.cache.caches(&settings, world)?;
+        let (job, total) = self.inputs.job(&settings, &cluster, caches.as_ref())?;
         let stored = job.live.is_none();
         if !cluster.speaks() {
             run::run(job, &settings, world, None)?;
@@ -61,7 +66,7 @@ impl Replay {
         let done =
             move || Done { bytes: progress.bytes.load(Ordering::Relaxed), records: progress.records.load(Ordering::Relaxed) };
         let bar = session.progress(|screen| Progress::start(screen, total, done))?;
-        let stop = job.stop.clone();
+        let (stop, written) = (job.stop.clone(), Written::by(&job));
         let unfinished = |why: Failure| Failure::Unfinished { why: Box::new(why), dir: self.out.clone() };
         let report = run::run(job, &settings, world, Some(sink)).map_err(unfinished);
         drop(bar);
@@ -73,6 +78,7 @@ impl Replay {
         }
         // Results in which records are missing must not look whole.
         run::accounted(&report).map_err(unfinished)?;
+        written.finish();
         let totals = tally.totals();
         let summary = Summary::new(&settings, settings.epoch_bytes, report.total(), &totals).text();
         files.finish(&summary).map_err(|e| unfinished(e.into()))?;

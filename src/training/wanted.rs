@@ -62,7 +62,7 @@ impl Wanted {
         let alone = self.tables.len() == 1;
         for joined in &mut self.tables {
             let mut names = Wanted::names(joined.table, alone);
-            let Some((name, key)) = names.find_map(|name| Some((name, of(name).filter(|key| !key.is_empty())?))) else {
+            let Some((name, key)) = names.find_map(|name| Some((name, of(name)?))) else {
                 let names: Vec<&str> = Wanted::names(joined.table, alone).collect();
                 return Err(format!("no key for {}: it has a column {}", joined.table.name(), names.join(" or ")));
             };
@@ -109,6 +109,8 @@ fn from_lines(file: impl BufRead, tables: &[Table]) -> Result<Wanted, String> {
         let of = |name: &str| match fields.get(name)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
+            // A sale without a customer: there is such a column, and no such key.
+            Value::Null => Some(String::new()),
             _ => None,
         };
         wanted.add(of).map_err(told)?;
@@ -132,6 +134,8 @@ mod tests {
         let lines = "{\"key\":\"a\",\"event_timestamp\":\"2026-01-31 10:00:00+00:00\"}\n\n{\"key\":5,\"event_timestamp\":1}\n";
         let wanted = from_lines(lines.as_bytes(), &BOTH[..1]).unwrap();
         assert_eq!((&wanted.times[..], &*wanted.tables[0].keys[1]), (&[1_769_853_600_000, 1][..], "5"));
+        let lines = "{\"customer\":null,\"time\":1}\n";
+        assert_eq!(&*from_lines(lines.as_bytes(), &[Table::CustomerFeatures]).unwrap().tables[0].keys[0], "");
     }
 
     #[test]

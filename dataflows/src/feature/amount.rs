@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(amount_vs_customer(ln_fixed(1_000_000), &customer, &Logs::default()), 2_000_000);
         assert_eq!(customer.mean(), Some(4_605_170));
         // the same amounts: the floor of 0.3; ln 10 / 0.3
-        assert_eq!(amount_vs_customer(ln_fixed(10_000), &logs(&[1_000; 3]), &customer), 7_675_284);
+        assert_eq!(amount_vs_customer(ln_fixed(10_000), &logs(&[1_000; 3]), &customer), 7_675_285);
         assert_eq!(amount_vs_customer(ln_fixed(1_000_000), &logs(&[1_000; 2]), &customer), 2_000_000);
         assert_eq!(amount_vs_customer(ln_fixed(1_000_000), &logs(&[]), &logs(&[100; 2])), 0);
     }

@@ -243,10 +243,10 @@ impl PriceHistory {
         });
     }
 
-    /// The prices paid before an instant with the instant, the newest first.
-    pub fn backwards(&self, before: i64) -> impl Iterator<Item = (i64, i32)> {
+    /// The prices paid before an instant with the instant and how often, the newest first.
+    pub fn backwards(&self, before: i64) -> impl Iterator<Item = (i64, i32, u32)> {
         let to = self.0.partition_point(|e| e.0 < before);
-        self.0[..to].iter().rev().filter(|e| e.2 > 0).map(|e| (e.0, e.1))
+        self.0[..to].iter().rev().filter(|e| e.2 > 0).map(|e| (e.0, e.1, e.2 as u32))
     }
 
     /// The first instant that is still known.

@@ -1,6 +1,6 @@
 //! A price against what the product cost lately (DETECTION, feature 9).
 
-use super::price::{PriceHistory, size};
+use super::price::{OWN, PriceHistory, size};
 
 /// So many of the product's last sales are looked at.
 const LAST: u32 = 20;
@@ -51,13 +51,17 @@ pub fn price_change(history: &PriceHistory, ln: Option<i32>, at: i64, buffer: &m
         }
     }
     let mut newer: Option<(i64, i32)> = None;
-    let mut days = SPAN;
-    for (then, price) in history.backwards(at).take_while(|p| p.0 >= at - SPAN).take(super::price::OWN as usize) {
+    let (mut days, mut n) = (SPAN, 0);
+    for (then, price, times) in history.backwards(at).take_while(|p| p.0 >= at - SPAN) {
+        if n >= OWN && newer.is_some_and(|newer| then < newer.0) {
+            break;
+        }
         if let Some((when, _)) = newer.filter(|n| (n.1 - price).abs() > CHANGE) {
             days = at - when;
             break;
         }
         newer = Some((then, price));
+        n += times;
     }
     PriceChange { versus_own, days: (i128::from(days) * 1_000_000 / 86_400_000) as i64 }
 }

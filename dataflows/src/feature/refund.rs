@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn rates_by_hand() {
         assert_eq!(category_rate(0, 0), (1 << 32) / 20 + 1); // 5 %, rounded up
-        assert_eq!(category_rate(980, 99), (1 << 32) / 10); // 100 / 1000
+        assert_eq!(category_rate(980, 99), (1 << 32) / 10 + 1); // 100 / 1000, rounded up
         let tenth = category_rate(980, 99);
         assert_eq!(rate(0, 0, tenth), 100_000);
         assert_eq!(rate(10, 0, tenth), 50_000); // 1 / (10 + 10)

@@ -76,7 +76,7 @@ impl Counts {
         let blank = |to| Bought { to, s, half, singles: singles.clone(), baskets: self.baskets, ..Bought::default() };
         let mut all: Vec<Bought> = (0..peers as u32).map(blank).collect();
         pairs.into_iter().for_each(|((a, b), n)| all[owner(a, peers)].pairs.push((a, b, n)));
-        all.retain(|b| b.baskets != 0 || !b.singles.is_empty());
+        all.retain(|b| b.baskets != 0 || !b.singles.is_empty() || !b.pairs.is_empty());
         all
     }
 }
@@ -136,7 +136,7 @@ pub struct Baskets {
 
 /// Half hours as ticks.
 #[derive(Clone, Copy)]
-struct Course {
+pub(super) struct Course {
     peers: usize,
     tick: i64,
     origin: i64,
@@ -146,7 +146,7 @@ struct Course {
 }
 
 impl Course {
-    fn new(plan: &Plan, peers: usize) -> Course {
+    pub fn new(plan: &Plan, peers: usize) -> Course {
         let f = &plan.features;
         let keep = i64::from(f.hour + f.lateness + 2 * f.slide) * plan.tick;
         Course { peers, tick: plan.tick, origin: plan.origin, slide: f.slide, lateness: f.lateness, keep }
@@ -160,14 +160,19 @@ impl Course {
 }
 
 impl Baskets {
+    /// Takes lines that are learned at a tick.
+    pub(super) fn learn(&mut self, s: u32, items: &[Item]) {
+        self.ahead.entry(s).or_default().extend(items);
+    }
+
     /// The next tick at which something happens.
-    fn next(&self, course: &Course) -> Option<u32> {
+    pub(super) fn next(&self, course: &Course) -> Option<u32> {
         let close = self.halves.iter().filter(|h| !h.1.counted).map(|h| course.close(*h.0)).min();
         close.into_iter().chain(self.ahead.keys().next().copied()).min()
     }
 
     /// Everything of tick `s`: what is to be said, and how many products were dropped.
-    fn tick(&mut self, s: u32, course: &Course) -> (Vec<Bought>, u64) {
+    pub(super) fn tick(&mut self, s: u32, course: &Course) -> (Vec<Bought>, u64) {
         let mut touched: BTreeMap<u32, BTreeMap<u64, Vec<(u64, i32)>>> = BTreeMap::new();
         for (customer, product, half, n) in self.ahead.remove(&s).unwrap_or_default() {
             let n = i32::from(n);
@@ -230,7 +235,7 @@ pub fn baskets<'s>(items: Stream<'s, Bi, Vec<Items>>, site: &Site) -> Stream<'s,
         move |(input, frontier), output| {
             input.for_each(|_, data| {
                 for items in data.drain(..) {
-                    state.ahead.entry(items.s).or_default().extend(items.items);
+                    state.learn(items.s, &items.items);
                 }
             });
             let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {

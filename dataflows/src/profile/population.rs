@@ -193,20 +193,17 @@ impl Population {
     fn go(&mut self, through: u32) {
         let later = self.ahead.split_off(&through);
         let lots = std::mem::replace(&mut self.ahead, later);
-        let sums = Rc::make_mut(&mut self.now);
-        let mut kept = vec![];
-        for lot in lots.into_values().flatten() {
-            sums.add(&lot, 1);
-            kept.push(lot);
-        }
         let first = (through / DAY).saturating_sub(DAYS);
+        let sums = Rc::make_mut(&mut self.now);
         while let Some((_, lots)) = self.days.pop_front_if(|d| d.0 < first) {
             lots.iter().for_each(|lot| sums.add(lot, -1));
         }
+        let kept: Vec<Lot> = lots.into_values().flatten().filter(|lot| lot.hour / DAY >= first).collect();
+        kept.iter().for_each(|lot| sums.add(lot, 1));
         sums.through = through;
         sums.categories.retain(|_, c| c.n != 0 || c.returns != 0 || c.steps.iter().any(|n| *n != 0));
         sums.categories.values_mut().for_each(Category::settle);
-        kept.into_iter().filter(|lot| lot.hour / DAY >= first).for_each(|lot| self.keep(lot));
+        kept.into_iter().for_each(|lot| self.keep(lot));
     }
 
     /// The sums that a look at `hour` reads.

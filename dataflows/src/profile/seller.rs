@@ -103,8 +103,9 @@ impl Seller {
         out.push(pace(hour[0], day_lines));
         out.extend(concentration::columns(&self.people.buyers()));
         let [week, month, long] = [0, 1, 2].map(|h| self.hours.total(h));
+        let mix = self.mix();
         let sums = env.sums(e);
-        let rates = self.month.totals().iter().map(|(category, n)| {
+        let rates = mix.iter().map(|(category, _, n)| {
             let (sales, returns) = sums.refunds(*category);
             (refund::category_rate(sales, returns), *n)
         });
@@ -113,7 +114,7 @@ impl Seller {
         out.push(refund::rate(sales, month[1] - after[3], prior));
         out.push(refund::rate(long[0] - week[0], long[1] - week[1], prior));
         out.push(sales);
-        out.push(self.divergence());
+        out.push(divergence(mix.iter().map(|l| (l.1, l.2))));
         out.push(hour[0]);
         out.push(since_last(now, self.people.last()));
         let first = self.people.first();
@@ -121,7 +122,8 @@ impl Seller {
         out.push(self.first_hour(first.map(|at| env.pane(at)), e, env));
     }
 
-    fn divergence(&self) -> i64 {
+    /// Categories in order, with the lines of the hour and of the month at hand.
+    fn mix(&self) -> Vec<(u64, i64, i64)> {
         let (hour, month) = (self.people.mix(), self.month.totals());
         let mut lines: Vec<(u64, i64, i64)> = month.iter().map(|(category, n)| (*category, 0, *n)).collect();
         for (category, n) in hour {
@@ -132,7 +134,7 @@ impl Seller {
             let i = find(&mut lines, line.category);
             lines[i].2 -= line.n;
         }
-        divergence(lines.iter().map(|l| (l.1, l.2)))
+        lines
     }
 
     fn first_hour(&self, first: Option<u32>, e: u32, env: &Env) -> i64 {

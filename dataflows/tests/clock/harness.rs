@@ -181,7 +181,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
                 Feed::Mine(Box::new(Trickle { memory: file.clone(), at: 0, random, wake: None }))
             }
         };
-        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x) }).collect();
+        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x), keep: None }).collect();
         let out = out.clone();
         let mut running =
             clock::install(worker, &context, &settings, Inputs::Stored(inputs), Box::new(Lines), |scope, context, released| {
