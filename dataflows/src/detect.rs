@@ -40,6 +40,7 @@ pub mod series;
 pub mod sellers;
 mod blame;
 mod words;
+pub mod completeness;
 pub mod counts;
 pub mod episodes;
 pub mod counting;

@@ -9,6 +9,7 @@
 //! Plain state: the operator around it is in [`counting`](super::counting).
 
 use super::baskets::{SHOP, Step};
+use super::completeness::Inputs;
 use super::scan;
 use super::scan::{Class, SCALES, Scan, Stand, Verdict, Windows};
 use super::season::{self, Known, Place};
@@ -85,6 +86,7 @@ pub struct Saved {
     now: Option<u32>,
     heard: u32,
     day: Option<i32>,
+    inputs: Inputs,
 }
 
 /// See the [module](self).
@@ -108,6 +110,7 @@ pub struct Counts {
     watched: BTreeSet<Identity>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
+    inputs: Inputs,
 }
 
 impl Counts {
@@ -126,6 +129,7 @@ impl Counts {
             day: None,
             watched: BTreeSet::new(),
             again: false,
+            inputs: Inputs::default(),
         }
     }
 
@@ -140,6 +144,7 @@ impl Counts {
             heard: saved.heard,
             day: saved.day,
             again: true,
+            inputs: saved.inputs,
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -171,12 +176,18 @@ impl Counts {
             now: self.now,
             heard: self.heard,
             day: self.day,
+            inputs: self.inputs.clone(),
         }
     }
 
     /// An identity has a name.
     pub fn name(&mut self, level: Level, key: Identity, name: String) {
         self.names.insert((level, key), name);
+    }
+
+    /// Sales of the pane that ends at tick `pane` came from a live input.
+    pub fn arrive(&mut self, input: u32, pane: u32, sales: i64) {
+        self.inputs.arrive(input, pane / self.plan.detect.step, sales);
     }
 
     /// The next slide at which there is anything to do, when nothing new is heard.
@@ -239,6 +250,7 @@ impl Counts {
         }
         self.pass(pane);
         self.sample(pane);
+        self.inputs.forget(pane);
         self.now = Some(pane);
     }
 

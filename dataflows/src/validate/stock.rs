@@ -38,7 +38,6 @@ impl Validator {
                 quantity: units as u32,
                 payment: 0,
                 at,
-                payment: 0,
             }),
             _ => {
                 let faults = std::mem::take(&mut faults.0).into_iter();

@@ -55,7 +55,8 @@ impl Counts {
             let up = verdict.up.filter(|_| !blamed[i][0] && !quiet).map(|stand| (stand, Direction::Up));
             let down = verdict.down.filter(|_| !blamed[i][1] && !quiet).map(|stand| (stand, Direction::Down));
             for (stand, direction) in up.into_iter().chain(down) {
-                let (subject, found_of) = self.of_series(i, pane, &stand, direction, known == Known::Warm);
+                let feed = if direction == Direction::Down { self.feed(pane, class, known, &windows[i]) } else { None };
+                let (subject, found_of) = self.of_series(i, pane, &stand, (direction, feed), known == Known::Warm);
                 found.insert(subject, found_of);
             }
         }
@@ -78,6 +79,15 @@ impl Counts {
         found
     }
 
+    /// Whether a drop is none against what the inputs that were not silent bring: says so.
+    fn feed(&mut self, pane: u32, class: Class, known: Known, windows: &Windows) -> Option<String> {
+        let missing = SCALES.map(|panes| self.inputs.missing(pane.saturating_sub(panes), pane));
+        let rest = missing.map(|(share, ..)| crate::detect::table::ONE - share);
+        let drops = self.scan.judge(class, known, &scan::scaled(windows, &rest)).down.is_some();
+        let (_, silent, all) = missing.into_iter().max_by_key(|(share, ..)| *share).filter(|(share, ..)| *share > 0)?;
+        (!drops).then(|| format!("{silent} of {all} inputs were silent: what is missing is what they usually bring"))
+    }
+
     fn found(&self, pane: u32, stand: &Stand, direction: Direction, rule: &str) -> Found {
         let step = self.plan.detect.step;
         let threshold = self.scan.threshold();
@@ -98,13 +108,25 @@ impl Counts {
     }
 
     /// Of the shop or a category.
-    fn of_series(&self, i: usize, pane: u32, stand: &Stand, direction: Direction, warm: bool) -> (Subject, Found) {
+    fn of_series(
+        &self,
+        i: usize,
+        pane: u32,
+        stand: &Stand,
+        (direction, feed): (Direction, Option<String>),
+        warm: bool,
+    ) -> (Subject, Found) {
         let series = &self.series[i];
-        let kind = if direction == Direction::Up { Kind::ActivitySpike } else { Kind::ActivityDrop };
+        let kind = match (direction, &feed) {
+            (Direction::Up, _) => Kind::ActivitySpike,
+            (Direction::Down, None) => Kind::ActivityDrop,
+            (Direction::Down, Some(_)) => Kind::FeedIncomplete,
+        };
         let key = if i == 0 { Level::WHOLE.into() } else { series.name.clone() };
         let mut found = self.found(pane, stand, direction, "nb/baskets");
         found.message = words::message(kind, series.level, &series.name, stand, words::BASKETS);
         found.insights = words::rarity(stand, warm);
+        found.insights.extend(feed);
         if stand.standing == Standing::Holds {
             found.insights.extend(self.share(i, pane, stand));
         }
