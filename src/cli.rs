@@ -13,6 +13,7 @@ mod restart;
 pub mod demo;
 pub mod replay;
 pub mod generate;
+pub mod score;
 #[cfg(feature = "kafka")]
 pub mod produce;
 #[cfg(feature = "kafka")]
@@ -154,6 +155,7 @@ enum Command {
     #[cfg(feature = "kafka")]
     Run(live::Run),
     Generate(generate::Generate),
+    Score(score::Score),
     #[cfg(feature = "kafka")]
     Produce(produce::Produce),
     /// Run an Apache Kafka of your own, for development
@@ -192,6 +194,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         #[cfg(feature = "kafka")]
         Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        Command::Score(args) => args.run(),
         #[cfg(feature = "kafka")]
         Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]

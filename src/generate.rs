@@ -7,7 +7,7 @@
 //! - `departments`, `compose`, `catalogue`: what is sold. `data/catalog.csv` is composed from two readable tables.
 //! - `world`, `sellers`: who sells and buys what, and how much of it.
 //! - `traffic`: the season and slow noise of the rates.
-//! - `incident`, `detectability`: what is injected, and the labels.
+//! - `kind`, `incident`, `detectability`: what is injected, and the labels.
 //! - `stream`, `line`, `broken`: the records.
 
 pub mod catalogue;
@@ -15,23 +15,27 @@ pub mod catalogue;
 pub mod compose;
 mod departments;
 mod draw;
+mod kind;
 mod settings;
 mod world;
 mod sellers;
 mod traffic;
 mod incident;
 mod detectability;
+mod tail;
 mod line;
 mod broken;
 mod stream;
 
-pub use incident::Label;
-pub use settings::{BadSetting, Incidents, Settings};
-pub use stream::{Counts, Generator, Record};
+pub(crate) use draw::mix;
+pub use incident::label::{Label, Stream};
+pub use kind::{Kind, Shape};
+pub use settings::{BadSetting, Incidents, Settings, Tails, VERSION};
+pub use stream::{Counts, Generator, Record, Stock};
 
 use std::io::{self, Write};
 
-/// Writes a stream as NDJSON and the labels of the incidents that it holds, one JSON object a line.
+/// Writes a stream as NDJSON; and, one JSON object a line, what the stream is and the labels of the incidents that it holds.
 ///
 /// An incident that the end of the stream cuts off is labelled as far as it was seen. `progress` is told the number of sales
 /// so far, every few thousand records and at the end.
@@ -61,6 +65,7 @@ pub fn write(
     }
     out.flush()?;
     if let Some(labels) = labels {
+        writeln!(labels, "{}", generator.stream_until(latest).to_json())?;
         for label in generator.labels_until(latest) {
             writeln!(labels, "{}", label.to_json())?;
         }

@@ -8,6 +8,7 @@
 //! | [`settings`] | flags, environment, file and defaults to what cannot be invalid, once |
 //! | [`source`] | files, pipes and standard input to bytes |
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
+//! | [`score`] | how good a detector is: its alerts against the labels |
 //! | [`fault`] | deaths that tests inject |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod settings;
 pub mod source;
 pub mod generate;
+pub mod score;
 pub mod fault;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -210,6 +210,9 @@ fn writes_every_record_and_the_labels_it_saw() {
     assert!(text.lines().eq(stream(settings.clone()).map(|record| record.line)));
     let labels = String::from_utf8(labels).unwrap();
     let whole = stream(settings.clone()).labels();
+    let (stream, labels) = labels.split_once('\n').unwrap();
+    let head: Value = serde_json::from_str(stream).unwrap();
+    assert_eq!((&head["stream"]["seed"], &head["stream"]["series"]), (&1.into(), &(1 + 248 + 16).into()));
     assert!(labels.starts_with(&whole[0].to_json()));
     assert!((1..5).contains(&labels.lines().count()), "8,000 sales last under ten minutes: {labels}");
     let error = write(Settings { rate: 0.0, ..settings }, &mut vec![], None, |_| {}).unwrap_err();
