@@ -9,6 +9,7 @@ mod golden;
 mod health;
 mod invariance;
 mod cli;
+mod score;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod readme;

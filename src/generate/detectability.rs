@@ -79,11 +79,12 @@ impl Odds<'_> {
         standing
     }
 
-    /// Units of a product that are expected to be sold from `start` to `end`.
-    pub(crate) fn units(&self, product: usize, start: i64, end: i64) -> f64 {
-        let shelf = self.world.shelf_of(product);
+    /// Units of a product that are expected to be sold while its stock runs out.
+    pub(crate) fn stock(&self, product: usize, incident: &Incident) -> i64 {
+        let (start, end) = (incident.start, incident.end);
         let (rate, _) = self.null(Entity::Product(product), start + (end - start) / 2, MINUTE);
-        rate * (end - start) as f64 * self.world.shelves[shelf].units
+        let units = self.world.shelves[self.world.shelf_of(product)].units;
+        (libm::round(rate * (end - start) as f64 * units) as i64).max(1)
     }
 
     /// Expected lines per millisecond of a category.

@@ -56,6 +56,8 @@ pub struct Settings {
     pub seed: u64,
     /// Sales (records with op `sale`, not counting redeliveries and broken records); `None` never ends.
     pub sales: Option<u64>,
+    /// Milliseconds after which the stream ends; `None` never.
+    pub span: Option<i64>,
     /// Sellers. Sixteen have names of their own; further names are composed.
     pub sellers: usize,
     /// The most popular categories of the catalogue, up to all 248.
@@ -127,6 +129,7 @@ impl Default for Settings {
         Settings {
             seed: 1,
             sales: Some(100_000),
+            span: None,
             sellers: 16,
             categories: 248,
             customers: 20_000,

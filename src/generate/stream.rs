@@ -68,8 +68,8 @@ pub struct Counts {
 
 /// An endless or counted stream of records, in order of arrival.
 ///
-/// With a number of sales it ends with the arrival of the last of them; what would have come after (the cancellation of the
-/// last sale, say) has not happened yet and is no part of it.
+/// With a number of sales it ends with the arrival of the last of them, with a span when that is over; what would have come after
+/// (the cancellation of the last sale, say) has not happened yet and is no part of it.
 pub struct Generator {
     settings: Settings,
     world: World,
@@ -199,6 +199,7 @@ impl Generator {
                 return None;
             }
             match self.waiting.peek() {
+                Some(Reverse(first)) if self.is_over(first.at) => return None,
                 Some(Reverse(first)) if ended || first.at <= self.now as i64 => {
                     let Reverse(first) = self.waiting.pop()?;
                     self.deliver(&first, out);
@@ -207,6 +208,10 @@ impl Generator {
                 _ => self.advance(),
             }
         }
+    }
+
+    fn is_over(&self, at: i64) -> bool {
+        self.settings.span.is_some_and(|span| at >= self.settings.start + span)
     }
 
     /// Records so far.

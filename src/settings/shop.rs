@@ -103,6 +103,7 @@ fn shop(raw: &raw::Generate, effective: &Effective) -> Result<Settings, Error> {
     let settings = Settings {
         seed: raw.seed.0 as u64,
         sales: Settings::default().sales,
+        span: None,
         sellers: whole("sellers", raw.sellers)? as usize,
         categories: whole("categories", raw.categories)? as usize,
         customers: whole("customers", raw.customers)?,

@@ -1,5 +1,6 @@
 //! Steps over which rates are constant, what begins and ends with them, and what was planned for a moment.
 
+use super::super::Foreseen;
 use super::super::catalogue::catalogue;
 use super::super::detectability::Odds;
 use super::super::draw::Weights;
@@ -41,6 +42,29 @@ impl Stock {
 }
 
 impl Generator {
+    /// See [`foresee`](super::super::foresee). The stream must not go on after this: its schedule is used up.
+    pub(in super::super) fn foresee(mut self) -> Foreseen {
+        let end = self.settings.span.map_or(self.settings.start, |span| self.settings.start + span);
+        for day in (self.settings.start..end).step_by(DAY as usize) {
+            self.schedule.begin(day, &self.world);
+        }
+        let mut foreseen = Foreseen::default();
+        let odds = Odds { settings: &self.settings, world: &self.world, season: &self.traffic.season };
+        for incident in self.schedule.known.iter().filter(|incident| incident.start < end) {
+            match (incident.kind, incident.entity) {
+                (Kind::Announced, _) => foreseen.announced.push(incident.label(&self.world, odds.standing(incident))),
+                (Kind::Stock, Entity::Product(product)) => {
+                    let units = odds.stock(product, incident);
+                    foreseen.stock.push(Stock::of(product, units, incident.start));
+                    foreseen.stock.push(Stock::of(product, PLENTY, incident.end));
+                }
+                _ => {}
+            }
+        }
+        foreseen.stock.sort_by(|a, b| a.at.cmp(&b.at));
+        foreseen
+    }
+
     /// Opens the next step: incidents begin and end, the noise moves on, the rates are set anew.
     pub(super) fn step(&mut self) {
         let now = self.edge;
@@ -85,10 +109,10 @@ impl Generator {
             }
             (Kind::Stock, Entity::Product(product)) => {
                 let odds = Odds { settings: &self.settings, world: &self.world, season: &self.traffic.season };
-                let units = libm::round(odds.units(product, incident.start, incident.end)).max(1.0);
-                self.schedule.known[incident.number].size = units;
-                self.shelf_stock.push((product, incident.number, units as i64));
-                self.stock.push(Stock::of(product, units as i64, incident.start));
+                let units = odds.stock(product, &incident);
+                self.schedule.known[incident.number].size = units as f64;
+                self.shelf_stock.push((product, incident.number, units));
+                self.stock.push(Stock::of(product, units, incident.start));
             }
             (Kind::Whale, Entity::Seller(seller)) => self.planned.push(Reverse((incident.start + 1, Planned::Whale(seller)))),
             _ => {}
