@@ -10,6 +10,7 @@ pub mod value;
 pub mod http;
 pub mod kafka;
 pub mod sinks;
+mod detect;
 mod resolve;
 mod shop;
 

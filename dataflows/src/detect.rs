@@ -14,6 +14,13 @@
 //! | `insight` | | message and insights, in words |
 //! | `ledger` | | what was said of each window end, and so what a change of mind must say |
 //! | `events` | | all of it behind one door, with the cooldown |
+//! | `price_anomaly` | `price_anomaly` | a price is far from the product's own, or from its category's |
+//! | `large_order` | `large_order` | one line is out of all proportion |
+//! | `ticket` | `revenue_surge` | the mean log amount is far above its usual value |
+//! | `category_trend` | `category_trend` | half an hour in one direction, after the season |
+//! | `concentration` | | whether a burst of a seller comes from few buyers |
+//! | `keyed` | | states by key, for stages with a long memory |
+//! | `signal` | | what the statistical detectors say of a series, see there |
 
 mod activity_drop;
 mod activity_spike;
@@ -23,6 +30,28 @@ mod reference;
 mod insight;
 mod ledger;
 mod events;
+pub mod signal;
+pub mod baskets;
+pub mod season;
+pub mod scan;
+pub mod trail;
+pub mod series;
+pub mod sellers;
+mod blame;
+mod words;
+pub mod counts;
+pub mod episodes;
+pub mod counting;
+pub mod notify;
+pub mod tail;
+pub mod dispersion;
+pub mod table;
+pub mod keyed;
+pub mod price_anomaly;
+pub mod ticket;
+pub mod large_order;
+pub mod category_trend;
+pub mod concentration;
 
 pub use events::{At, Events, Saved};
 pub use growth::Growth;
@@ -80,9 +109,9 @@ fn severity(score: i64) -> Severity {
 #[derive(Clone, Debug)]
 pub struct Detector {
     against: Against,
-    /// By [`Kind`] as index: millionths of a per cent, at least 1.
+    /// By [`Kind::GROWTH`]: millionths of a per cent, at least 1.
     thresholds: [i64; 3],
-    /// By [`Kind`] as index.
+    /// By [`Kind::GROWTH`].
     rules: [String; 3],
 }
 
@@ -118,14 +147,12 @@ impl Detector {
     /// order, or none of them when not all were wholly seen.
     pub fn judge(&self, now: Option<&Judged>, references: &[Judged]) -> [Finding; 3] {
         let references = if references.len() == self.against.windows() as usize { references } else { &[] };
-        Kind::ALL.map(|kind| {
-            let threshold = self.thresholds[kind as usize];
-            match kind {
-                Kind::ActivitySpike => activity_spike::finding(threshold, now, references),
-                Kind::ActivityDrop => activity_drop::finding(threshold, now, references),
-                Kind::RevenueSurge => revenue_surge::finding(threshold, now, references),
-            }
-        })
+        let [spike, drop, revenue] = self.thresholds;
+        [
+            activity_spike::finding(spike, now, references),
+            activity_drop::finding(drop, now, references),
+            revenue_surge::finding(revenue, now, references),
+        ]
     }
 }
 

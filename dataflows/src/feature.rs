@@ -6,6 +6,7 @@
 
 mod category;
 mod seller;
+pub mod price;
 
 pub use category::{CategorySums, category, ln_fixed};
 pub use seller::{SellerSums, seller};

@@ -19,6 +19,8 @@
 pub mod tally;
 pub mod delta;
 pub mod told;
+pub mod heads;
+pub mod facts;
 pub mod fold;
 pub mod journal;
 pub mod combine;

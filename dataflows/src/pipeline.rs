@@ -8,6 +8,7 @@
 //!               │                                 │              store ─ best ─────► greatest ───┤   events     ▲
 //!               │                                 ├─ amounts ──► amounts ──────────► greatest ───┘   cooldown   │
 //!               │                                 │              store ─ sums ─────► count ─► serve ────────────┤
+//!               │                                 ├─ heads ────► baskets ─► counts ──────────► notify (episodes, events) ───────┤
 //!               │                                 └─ notes ─────────────────────────────────────────────────────┤
 //!               └─ dead letters, ends of epochs ────────────────────────────────────────────────────────────────┘
 //! ```
@@ -17,6 +18,8 @@
 use crate::bitemporal::{align, arrange_first, arrange_here, count, greatest};
 use crate::clock::Context;
 use crate::dedup::deduplicate;
+use crate::detect::counting::{count_baskets, judge_counts};
+use crate::detect::notify::notify;
 use crate::edge::collect::{Leaving, collect};
 use crate::edge::letters::letters;
 use crate::pane::amounts::amounts;
@@ -76,6 +79,13 @@ pub fn build<'s>(
         rows.push(serve(seller, sellers.names, &site));
         let category = count(arrange_here(align(categories.sums, back, &site), "ArrangeCategorySums"), "CountCategories");
         rows.push(serve(category, categories.names, &site));
+    }
+    let mut signals = vec![];
+    if plan.detect.enabled {
+        signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
+    }
+    if !signals.is_empty() {
+        rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));
     }
     let probe = Handle::new();
     collect(Leaving { rows: scope.concatenate(rows), letters, notes: combined.notes }, &site).probe_with(&probe);

@@ -3,6 +3,12 @@
 //! A [`Plan`] cannot be invalid: [`Plan::new`] checks a [`Spec`] once, and nothing after it asks again. All spans of time are
 //! in **ticks** here; a tick is the greatest common divisor of the slides in use.
 
+mod detect;
+mod signals;
+
+pub use detect::{Announced, Detect, DetectSpec};
+pub use signals::{SignalSpec, Signals};
+
 use thiserror::Error;
 
 /// A window definition as settings give it; times in milliseconds.
@@ -110,6 +116,10 @@ pub struct Spec {
     pub events: EventSpec,
     /// Cooldown policy.
     pub cooldown: CooldownSpec,
+    /// Detectors of counts.
+    pub detect: DetectSpec,
+    /// Detectors that look at single sales.
+    pub signals: SignalSpec,
 }
 
 impl Default for Spec {
@@ -138,6 +148,8 @@ impl Default for Spec {
                 write_suppressed: false,
             },
             cooldown: CooldownSpec { quiet: 30_000, max_quiet: 240_000, reset: 600_000 },
+            detect: DetectSpec::default(),
+            signals: SignalSpec::default(),
         }
     }
 }
@@ -226,6 +238,10 @@ pub struct Plan {
     pub events: EventSpec,
     /// Cooldown policy.
     pub cooldown: CooldownSpec,
+    /// Detectors of counts.
+    pub detect: Detect,
+    /// Detectors that look at single sales.
+    pub signals: Signals,
 }
 
 /// The greatest tick of an event time (with ticks of a second from the Unix epoch: in the year 2097), and the longest span:
@@ -266,6 +282,15 @@ impl Plan {
                 return bad("it is listed twice".into());
             }
             tick = gcd(tick, w.slide);
+        }
+        if spec.detect.enabled {
+            tick = gcd(tick, detect::SLIDE);
+            if !(spec.detect.false_alarms.is_finite() && spec.detect.false_alarms > 0.0) {
+                return Err(PlanError::Other("[detect] false_alarms must be positive".into()));
+            }
+        }
+        if spec.signals.enabled {
+            tick = gcd(tick, signals::SLIDE);
         }
         if spec.features.enabled && (spec.features.slide <= 0 || 60_000 % spec.features.slide != 0) {
             return Err(PlanError::Features(format!("the slide ({} ms) must divide a minute", spec.features.slide)));
@@ -335,6 +360,20 @@ impl Plan {
             gates: spec.gates.clone(),
             events: spec.events.clone(),
             cooldown: spec.cooldown.clone(),
+            detect: Detect {
+                enabled: spec.detect.enabled,
+                step: ticks(detect::SLIDE).max(1),
+                lateness: ticks(detect::LATENESS),
+                h: detect::threshold(spec.detect.false_alarms),
+                spec: spec.detect.clone(),
+            },
+            signals: Signals {
+                enabled: spec.signals.enabled,
+                slide: ticks(signals::SLIDE).max(1),
+                lateness: ticks(signals::LATENESS),
+                day: ticks(86_400_000),
+                spec: spec.signals.clone(),
+            },
         })
     }
 
@@ -374,7 +413,9 @@ impl Plan {
         let f = &self.features;
         let windows = self.windows.iter().map(|d| least(d.size, d.slide, d.lateness));
         let features = f.enabled.then(|| least(f.hour, f.slide, f.lateness));
-        windows.chain(features).min().unwrap_or(0)
+        let d = &self.detect;
+        let detect = d.enabled.then(|| least(d.step, d.step, d.lateness));
+        windows.chain(features).chain(detect).min().unwrap_or(0)
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Op {
     Cancel,
     /// Goods came back, at this record's own time: counted in `returned_*` only.
     Return,
+    /// No sale: at this time so many units of a product were in stock. Counted in no window and no feature.
+    Stock,
 }
 
 /// A sale, a cancellation or a return that has passed validation.

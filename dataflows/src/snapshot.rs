@@ -10,7 +10,9 @@
 //! and a cut costs no more with a million keys than with ten.
 //!
 //! What outlives the horizon or has not been sent yet is small, and is in the [`Part`] of each worker: sales in open panes,
-//! the clock, what was said of the windows, the events and their cooldown, the certificate, the counts.
+//! the clock, what was said of the windows, the events and their cooldown, the certificate, the counts. Stages that remember
+//! more than the journal replays deposit their whole state under a name of their own ([`Snapshots::stage`]); a run that goes on
+//! gives each worker the deposits of all, of which it keeps the keys that it owns, and such a stage is deaf to the replay.
 //!
 //! No I/O here: the shell implements [`Keeper`] and hands out [`Resume`].
 
@@ -23,8 +25,10 @@ use crate::pane::fold;
 use crate::pane::tally::{CategoryTally, Count, SellerTally};
 use crate::plan::Plan;
 use crate::window::operator;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use timely::scheduling::SyncActivator;
@@ -67,6 +71,8 @@ pub struct Part {
     pub open: fold::Saved,
     /// Ids that deduplication remembers here, each with the watermark tick at which it was met.
     pub ids: Vec<(u32, (u64, u64))>,
+    /// What stages with a longer memory than the journal hold, by name, each in its own form.
+    pub stages: BTreeMap<String, Vec<u8>>,
     /// What worker 0 alone knows.
     pub first: Option<First>,
 }
@@ -155,6 +161,8 @@ pub struct Resume {
     pub parts: Vec<Part>,
     /// All ids that are remembered, of all workers: each keeps those that it owns.
     pub ids: Vec<(u32, (u64, u64))>,
+    /// What stages deposited, of all workers in their order: each keeps the keys that it owns.
+    pub stages: Vec<Arc<BTreeMap<String, Vec<u8>>>>,
     /// The journals that this worker takes up, until they are taken.
     pub journal: Option<Box<dyn Entries>>,
 }
@@ -174,6 +182,7 @@ struct Deposits {
     ids: Option<Vec<(u32, (u64, u64))>>,
     windows: Option<operator::Saved>,
     edge: Option<collect::Saved>,
+    stages: BTreeMap<&'static str, Vec<u8>>,
 }
 
 /// Journal and checkpoints as the stages of one worker see them.
@@ -182,12 +191,47 @@ pub struct Snapshots {
     keeper: Rc<RefCell<Option<Box<dyn Keeper>>>>,
     deposits: Rc<RefCell<Deposits>>,
     resume: Rc<RefCell<Option<Resume>>>,
+    /// Stages that deposit under a name: a part is complete when all of them have.
+    stages: Rc<RefCell<Vec<&'static str>>>,
 }
 
 impl Snapshots {
     /// `keeper`: where journal and checkpoints go, if they are wanted; `resume`: from where the run goes on.
     pub fn new(keeper: Option<Box<dyn Keeper>>, resume: Option<Resume>) -> Snapshots {
-        Snapshots { keeper: Rc::new(RefCell::new(keeper)), deposits: Rc::default(), resume: Rc::new(RefCell::new(resume)) }
+        let (keeper, resume) = (Rc::new(RefCell::new(keeper)), Rc::new(RefCell::new(resume)));
+        Snapshots { keeper, resume, ..Snapshots::default() }
+    }
+
+    /// While the dataflow is built: the stage of this name deposits on this worker, see [`Snapshots::stage`]. Gives the tick from
+    /// which on it is to listen, 0 when the run begins anew, and what was deposited under its name on all workers of the run
+    /// before.
+    ///
+    /// # Errors
+    /// When a deposit cannot be read.
+    pub fn join<T: DeserializeOwned>(&self, name: &'static str) -> Result<(u32, Vec<T>), String> {
+        self.stages.borrow_mut().push(name);
+        let read = |bytes: &Vec<u8>| {
+            postcard::from_bytes(bytes).map_err(|e| format!("what the checkpoint holds of {name} cannot be read: {e}"))
+        };
+        self.resume(|resume| {
+            let held = resume.stages.iter().filter_map(|stages| stages.get(name)).map(read);
+            Ok((resume.cut.tick, held.collect::<Result<_, String>>()?))
+        })
+        .unwrap_or_else(|| Ok((0, vec![])))
+    }
+
+    /// Deposits what the stage of this name holds, when it is time: `open` is its open tick, and all before it is done.
+    ///
+    /// # Errors
+    /// Those of the keeper.
+    pub fn stage<T: Serialize>(&self, name: &'static str, open: u32, save: impl FnOnce() -> T) -> Result<(), String> {
+        let due = |d: &Deposits| d.cut.is_some_and(|cut| cut.tick <= open) && !d.stages.contains_key(name);
+        if !due(&self.deposits.borrow()) {
+            return Ok(());
+        }
+        let bytes = postcard::to_stdvec(&save()).map_err(|e| format!("what {name} holds cannot be written: {e}"))?;
+        self.deposits.borrow_mut().stages.insert(name, bytes);
+        self.end()
     }
 
     /// Whether a journal is kept.
@@ -275,11 +319,14 @@ impl Snapshots {
     fn end(&self) -> Result<(), String> {
         let mut deposits = self.deposits.borrow_mut();
         let d = &mut *deposits;
-        let complete = d.open.is_some() && d.ids.is_some() && d.windows.is_some() && d.edge.is_some();
+        let stages = self.stages.borrow().iter().all(|name| d.stages.contains_key(name));
+        let complete = stages && d.open.is_some() && d.ids.is_some() && d.windows.is_some() && d.edge.is_some();
         let Some(cut) = d.cut.filter(|_| complete) else { return Ok(()) };
-        let Deposits { clock, read, open, ids, windows, edge, .. } = std::mem::take(d);
+        let Deposits { clock, read, open, ids, windows, edge, stages, .. } = std::mem::take(d);
         let first = clock.zip(windows.zip(edge)).map(|(clock, (windows, edge))| First { clock, windows, edge });
-        let part = Part { read: read.unwrap_or_default(), open: open.unwrap_or_default(), ids: ids.unwrap_or_default(), first };
+        let stages = stages.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect();
+        let (read, open, ids) = (read.unwrap_or_default(), open.unwrap_or_default(), ids.unwrap_or_default());
+        let part = Part { read, open, ids, stages, first };
         drop(deposits);
         self.keeper(|keeper| keeper.keep(cut, part))
     }

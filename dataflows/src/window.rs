@@ -6,6 +6,7 @@
 
 pub mod assemble;
 pub mod steps;
+pub mod epochs;
 pub mod operator;
 
 pub use operator::windows;

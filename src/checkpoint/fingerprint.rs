@@ -15,6 +15,12 @@ use std::path::Path;
 #[serde(transparent)]
 pub struct Fingerprint(pub BTreeMap<String, String>);
 
+/// Of the detectors of counts; the threshold may change.
+fn detect(plan: &Plan) -> String {
+    let spec = &plan.detect.spec;
+    if plan.detect.enabled { format!("on, days of {}, announced {:?}", spec.zone, spec.announced) } else { "off".into() }
+}
+
 impl Fingerprint {
     /// Of a plan, a schema and where the records come from.
     pub fn of(plan: &Plan, schema: &Schema, source: &str) -> Fingerprint {
@@ -29,6 +35,7 @@ impl Fingerprint {
             ("features", format!("{:?}", plan.features)),
             ("time", format!("tick {} ms, origin {}, slack {} ms", plan.tick, plan.origin, plan.slack)),
             ("events.reference", format!("{:?}", plan.events.reference)),
+            ("detect", detect(plan)),
             ("ingest.deduplicate", format!("{} ms", plan.deduplicate)),
             ("schema", format!("{schema:032x}")),
         ];

@@ -19,6 +19,7 @@ pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> R
     let first = parts.first_mut().and_then(|part| part.first.take());
     let first = first.ok_or_else(|| Error::Input(format!("the checkpoint {} has no part of worker 0", folder.display())))?;
     let ids = parts.iter().flat_map(|part| part.ids.clone()).collect();
+    let stages = parts.iter_mut().map(|part| Arc::new(std::mem::take(&mut part.stages))).collect();
     let mine = |k: usize| k % workers == worker;
     let mut lanes: BTreeMap<&str, Vec<(usize, &Segment)>> = BTreeMap::new();
     for (number, segment) in from.segments.iter().enumerate() {
@@ -33,6 +34,7 @@ pub fn resume(state: &Path, from: &Manifest, worker: usize, workers: usize) -> R
         cut: from.cut,
         clock: Arc::new(first.clock.clone()),
         ids,
+        stages,
         parts: parts.into_iter().enumerate().filter(|(k, _)| mine(*k)).map(|(_, part)| part).collect(),
         journal: Some(Box::new(Merge::new(lanes))),
         first: (worker == 0).then_some(first),

@@ -100,7 +100,8 @@ pub fn tables(settings: &Settings) -> Vec<Table> {
     let fills = |table: &Table| match table {
         Table::Windows | Table::SellerFeatures | Table::CategoryFeatures | Table::Events | Table::DeadLetters => true,
         Table::Suppressed => settings.plan.events.write_suppressed,
-        Table::Episodes | Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => false,
+        Table::Episodes => settings.plan.detect.enabled || settings.plan.signals.enabled,
+        Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => false,
     };
     Table::ALL.into_iter().filter(fills).collect()
 }

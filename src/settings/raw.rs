@@ -21,6 +21,8 @@ pub struct Raw {
     pub gates: Gates,
     /// `[events]`
     pub events: Events,
+    /// `[detect]`
+    pub detect: Detect,
     /// `[cooldown]`
     pub cooldown: Cooldown,
     /// `[ingest]`
@@ -92,6 +94,17 @@ pub struct Events {
     pub activity_drop_pct: Percent,
     pub revenue_surge_pct: Percent,
     pub write_suppressed: bool,
+}
+
+/// `[detect]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Detect {
+    pub enabled: bool,
+    pub levels: Texts,
+    pub false_alarms: Number,
+    pub calendar: Texts,
 }
 
 /// `[cooldown]`

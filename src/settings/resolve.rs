@@ -84,6 +84,8 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
         gates: gates(&raw.gates),
         events: events(raw, effective)?,
         cooldown: cooldown(&raw.cooldown, effective)?,
+        detect: super::detect::resolve(&raw.detect, zone(raw, effective)?, effective)?,
+        ..Spec::default()
     };
     let plan = Plan::new(&spec).map_err(|e| match e {
         PlanError::Features(problem) => effective.problem("features.slide", problem),
@@ -143,12 +145,16 @@ fn cooldown(raw: &raw::Cooldown, effective: &Effective) -> Result<CooldownSpec, 
     Ok(CooldownSpec { quiet: raw.quiet.0, max_quiet: raw.max_quiet.0, reset: raw.reset.0 })
 }
 
-fn schema(raw: &Raw, plan: &Plan, effective: &Effective) -> Result<Schema, Error> {
-    let s = &raw.schema;
-    let zone: Tz = raw.time.zone.trim().parse().map_err(|_| {
+fn zone(raw: &Raw, effective: &Effective) -> Result<Tz, Error> {
+    raw.time.zone.trim().parse().map_err(|_| {
         let near = super::layer::nearest(&raw.time.zone, chrono_tz::TZ_VARIANTS.iter().map(|z| z.name()));
         effective.problem("time.zone", format!("{:?} is no time zone; did you mean {near:?}?", raw.time.zone))
-    })?;
+    })
+}
+
+fn schema(raw: &Raw, plan: &Plan, effective: &Effective) -> Result<Schema, Error> {
+    let s = &raw.schema;
+    let zone = zone(raw, effective)?;
     if let Some(bad) = s.date_formats.0.iter().find(|f| !is_date_format(f)) {
         let message = format!("{bad:?} is no chrono format; write for example \"%d/%m/%Y %H:%M\"");
         return Err(effective.problem("schema.date_formats", message));

@@ -75,6 +75,7 @@ impl Shelf {
             cut,
             clock: Arc::new(first.clock.clone()),
             ids: parts.iter().flat_map(|(_, part)| part.ids.clone()).collect(),
+            stages: parts.iter().map(|(_, part)| Arc::new(part.stages.clone())).collect(),
             parts: parts.into_iter().filter(|(k, _)| *k as usize % peers == me).map(|(_, part)| part).collect(),
             first: (me == 0).then_some(first),
             journal: Some(Box::new(Merge::new(lanes))),

@@ -10,7 +10,7 @@ fn spec() -> CooldownSpec {
 }
 
 fn subject(key: usize) -> Subject {
-    Subject { kind: Kind::ALL[key % 3], level: Level::Global, key: format!("k{}", key / 3) }
+    Subject { kind: Kind::GROWTH[key % 3], level: Level::Global, key: format!("k{}", key / 3) }
 }
 
 /// Seconds in, (seconds, suppressed, quiet in seconds) of those that are sent out.

@@ -49,7 +49,7 @@ impl Events {
         Events {
             plan: plan.clone(),
             detectors: (0..plan.windows.len()).map(|window| Detector::new(plan, window)).collect(),
-            ledgers: plan.windows.iter().map(Ledger::new).collect(),
+            ledgers: plan.windows.iter().map(|window| Ledger::new(window.lateness, window.slide)).collect(),
             cooldown: Cooldown::new(&plan.cooldown),
             suppressed: 0,
         }
@@ -58,7 +58,12 @@ impl Events {
     /// As it was when [`Events::save`] was called, under a plan with the same windows; thresholds and quiet times may differ.
     pub fn restore(plan: &Plan, saved: Saved) -> Events {
         Events {
-            ledgers: plan.windows.iter().zip(saved.ledgers).map(|(window, saved)| Ledger::restore(window, saved)).collect(),
+            ledgers: plan
+                .windows
+                .iter()
+                .zip(saved.ledgers)
+                .map(|(w, saved)| Ledger::restore(w.lateness, w.slide, saved))
+                .collect(),
             cooldown: Cooldown::restore(&plan.cooldown, saved.cooldown),
             ..Events::new(plan)
         }

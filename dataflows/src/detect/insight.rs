@@ -71,7 +71,7 @@ fn extent(finding: &Finding) -> Option<String> {
         Kind::ActivitySpike | Kind::RevenueSurge if growth.reaches(STRONG) => {
             Some(format!("strong growth: {} times the reference", decimal(growth.ratio(10), 1)))
         }
-        Kind::ActivitySpike | Kind::RevenueSurge => None,
+        _ => None,
     }
 }
 
@@ -111,7 +111,7 @@ fn ticket(columns: &WindowColumns, references: &[Judged]) -> Option<String> {
 }
 
 /// `n` with its last `digits` digits after a point and commas between thousands.
-fn decimal(n: i64, digits: u32) -> String {
+pub(super) fn decimal(n: i64, digits: u32) -> String {
     let unit = 10u64.pow(digits);
     let whole = (n.unsigned_abs() / unit).to_string();
     let mut text = String::from(if n < 0 { "-" } else { "" });

@@ -16,7 +16,7 @@
 //! stays until corrections no longer reach its end.
 
 use crate::cooldown::Decision;
-use crate::plan::{Window, ceil};
+use crate::plan::ceil;
 use crate::row::event::{Kind, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -67,26 +67,27 @@ pub(super) struct Entry {
 
 /// The entries of one definition.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger {
+pub(super) struct Ledger<K: Ord = Kind> {
     /// Corrections reach this many ticks back.
     horizon: u32,
-    entries: BTreeMap<(u32, Kind), Entry>,
+    entries: BTreeMap<(u32, K), Entry>,
 }
 
-impl Ledger {
-    /// Nothing said yet.
-    pub fn new(window: &Window) -> Ledger {
-        Ledger { horizon: ceil(window.lateness, window.slide), entries: BTreeMap::new() }
+impl<K: Ord + Clone> Ledger<K> {
+    /// Nothing said yet of windows with this slide and lateness.
+    pub fn new(lateness: u32, slide: u32) -> Self {
+        Ledger { horizon: ceil(lateness, slide), entries: BTreeMap::new() }
     }
 
     /// As it was when [`Ledger::save`] was called.
-    pub fn restore(window: &Window, saved: Vec<(u32, Kind, Entry)>) -> Ledger {
-        Ledger { entries: saved.into_iter().map(|(end, kind, entry)| ((end, kind), entry)).collect(), ..Ledger::new(window) }
+    pub fn restore(lateness: u32, slide: u32, saved: Vec<(u32, K, Entry)>) -> Self {
+        let entries = saved.into_iter().map(|(end, kind, entry)| ((end, kind), entry)).collect();
+        Ledger { entries, ..Ledger::new(lateness, slide) }
     }
 
     /// What a checkpoint must hold.
-    pub fn save(&self) -> Vec<(u32, Kind, Entry)> {
-        self.entries.iter().map(|(&(end, kind), &entry)| (end, kind, entry)).collect()
+    pub fn save(&self) -> Vec<(u32, K, Entry)> {
+        self.entries.iter().map(|((end, kind), entry)| (*end, kind.clone(), *entry)).collect()
     }
 
     /// How many ticks corrections reach back.
@@ -95,15 +96,9 @@ impl Ledger {
     }
 
     /// Takes note that the event of `kind` for the window that ends at `end` holds or not, and says what must leave.
-    pub fn settle(
-        &mut self,
-        end: u32,
-        kind: Kind,
-        holds: bool,
-        now: Severity,
-        decide: impl FnOnce() -> Decision,
-    ) -> Option<Notice> {
-        let Some(entry) = self.entries.get_mut(&(end, kind)) else {
+    pub fn settle(&mut self, end: u32, kind: K, holds: bool, now: Severity, decide: impl FnOnce() -> Decision) -> Option<Notice> {
+        let key = (end, kind);
+        let Some(entry) = self.entries.get_mut(&key) else {
             return holds.then(|| {
                 let (status, what, suppressed_since_last, quiet) = match decide() {
                     Decision::Send { suppressed_since_last, quiet } => (Status::Sent, What::Sent, suppressed_since_last, quiet),
@@ -112,7 +107,7 @@ impl Ledger {
                     }
                 };
                 let entry = Entry { status, severity: now, revision: 0, retractions: 0, suppressed_since_last, quiet };
-                self.entries.insert((end, kind), entry);
+                self.entries.insert(key, entry);
                 Notice { what, revision: 0, severity: now, suppressed_since_last, cooldown: Some(quiet) }
             });
         };

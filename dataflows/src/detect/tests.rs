@@ -51,7 +51,7 @@ fn which_rules_hold() {
     ] {
         let found = findings(&content(now.0, now.1), &content(before.0, before.1));
         assert_eq!(found.map(|it| it.holds), holds, "{now:?} against {before:?}");
-        assert_eq!(found.map(|it| it.kind), Kind::ALL);
+        assert_eq!(found.map(|it| it.kind), Kind::GROWTH);
     }
 }
 

@@ -1,7 +1,9 @@
 //! The operator around [`Fold`]: released records in, aggregates of closed ticks out.
 
 use super::delta::{AmountDelta, Delta, Lump};
+use super::facts::{CategoryFact, ProductFact};
 use super::fold::{Closed, Fold, Note};
+use super::heads::Heads;
 use super::journal::{Journal, Past};
 use super::store::downgrade;
 use super::tally::{CategoryTally, Count, SellerTally};
@@ -30,6 +32,12 @@ pub struct Combined<'s> {
     pub lumps: Stream<'s, Bi, Vec<Lump>>,
     /// What worker 0 must know.
     pub notes: Stream<'s, Bi, Vec<Note>>,
+    /// Sales one by one, by product.
+    pub product_facts: Stream<'s, Bi, Vec<Delta<ProductFact>>>,
+    /// Sales one by one, by category.
+    pub category_facts: Stream<'s, Bi, Vec<Delta<CategoryFact>>>,
+    /// Who bought where.
+    pub heads: Stream<'s, Bi, Vec<Heads>>,
 }
 
 macro_rules! output {
@@ -53,6 +61,9 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
     let (mut amounts_out, amounts) = output!(builder, AmountDelta);
     let (mut lumps_out, lumps) = output!(builder, Lump);
     let (mut notes_out, notes) = output!(builder, Note);
+    let (mut product_facts_out, product_facts) = output!(builder, Delta<ProductFact>);
+    let (mut category_facts_out, category_facts) = output!(builder, Delta<CategoryFact>);
+    let (mut heads_out, heads) = output!(builder, Heads);
     builder.build(move |mut caps| {
         let mut fold = Fold::new(&site.context.plan, me, peers);
         let snapshots = site.context.snapshots.clone();
@@ -92,6 +103,9 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
                 amounts_out.activate().session(&caps[3]).give_iterator(closed.amounts.into_iter());
                 lumps_out.activate().session(&caps[4]).give_iterator(closed.lumps.into_iter());
                 notes_out.activate().session(&caps[5]).give_iterator(closed.notes.into_iter());
+                product_facts_out.activate().session(&caps[6]).give_iterator(closed.facts.products.into_iter());
+                category_facts_out.activate().session(&caps[7]).give_iterator(closed.facts.categories.into_iter());
+                heads_out.activate().session(&caps[8]).give_iterator(closed.heads.into_iter());
                 caps.iter_mut().for_each(|cap| downgrade(cap, Bi::diagonal(open)));
             };
             if let Some(journal) = &mut past {
@@ -126,7 +140,7 @@ pub fn combine<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Comb
             fold.forget(&mut names, waiting, frontier - 1);
         }
     });
-    Combined { sellers, categories, products, amounts, lumps, notes }
+    Combined { sellers, categories, products, amounts, lumps, notes, product_facts, category_facts, heads }
 }
 
 /// Loses the sale that a test asked for.

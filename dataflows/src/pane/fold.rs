@@ -5,6 +5,8 @@
 //! Plain state: the operator around it is in [`super::combine`].
 
 use super::delta::{AmountDelta, Customer, Delta, Lump};
+use super::facts::{Facts, Spoken};
+use super::heads::{Crier, Heads};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
 use super::told::Told;
 use crate::dictionary::{Dictionaries, Dictionary};
@@ -77,6 +79,10 @@ pub struct Closed {
     pub lumps: Vec<Lump>,
     /// To worker 0.
     pub notes: Vec<Note>,
+    /// Each sale by itself, where detectors want it.
+    pub facts: Spoken,
+    /// To those who count baskets.
+    pub heads: Vec<Heads>,
 }
 
 /// For the owners of sellers, categories and products.
@@ -133,6 +139,8 @@ pub struct Fold {
     released: BTreeMap<u32, (Note, [i64; 3])>,
     /// Of sellers, categories, products.
     told: [Told; 3],
+    facts: Option<Facts>,
+    crier: Option<Crier>,
     logs: Logs,
     sweep_at: usize,
     recent: Recent,
@@ -153,6 +161,8 @@ impl Fold {
             late: BTreeMap::new(),
             released: BTreeMap::new(),
             told: std::array::from_fn(|_| Told::new(me, peers, hold)),
+            facts: Facts::new(plan, me, peers),
+            crier: Crier::new(plan, peers),
             logs: Logs(vec![(0, 0); 4096]),
             sweep_at: 4096,
             recent: Recent { hold, blocks: VecDeque::new() },
@@ -273,10 +283,22 @@ impl Fold {
             let windows = self.plan.windows.len();
             let (mut note, gates) = self.released.remove(&t).unwrap_or_else(|| (Note::new(t, windows), [0; 3]));
             self.on_time(&sales, gates, names, &mut note, out);
+            if let Some(facts) = &mut self.facts {
+                facts.tell(t, &sales, None, names, &mut out.facts);
+            }
+            if let Some(crier) = &mut self.crier {
+                crier.tell(&self.plan, t, &sales, names, &mut out.heads);
+            }
             sales.clear();
             self.pool.push(sales);
             if let Some(late) = self.late.remove(&t) {
                 self.corrections(t, &late, names, &mut note, out);
+                if let Some(facts) = &mut self.facts {
+                    facts.tell(t, &late, Some(&self.plan), names, &mut out.facts);
+                }
+                if let Some(crier) = &mut self.crier {
+                    crier.tell(&self.plan, t, &late, names, &mut out.heads);
+                }
             }
             out.notes.push(note);
         }
@@ -314,7 +336,7 @@ impl Fold {
         let orders = self.plan.features.enabled && self.plan.features.orders;
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
-        for sale in sales {
+        for sale in sales.iter().filter(|sale| sale.op != Op::Stock) {
             note.first = note.first.min(sale.at);
             let Some(x) = Signed::of(sale, &mut self.logs, &mut lump) else { continue };
             to_sellers.row(&mut deltas.0, sale.seller, s, &names.sellers).add(&x.seller);
@@ -345,7 +367,7 @@ impl Fold {
         let [to_sellers, to_categories, to_products] = &mut self.told;
         let mut deltas: Messages = (to_sellers.blank(s), to_categories.blank(s), to_products.blank(s));
         let mut lumps: BTreeMap<u32, Lump> = BTreeMap::new();
-        for sale in sales {
+        for sale in sales.iter().filter(|sale| sale.op != Op::Stock) {
             note.first = note.first.min(sale.at);
             let pane = self.plan.pane(sale.at);
             for (n, w) in note.unrevised.iter_mut().zip(&self.plan.windows) {
@@ -395,8 +417,14 @@ impl Fold {
             held[2][sale.product as usize] = true;
         }
         let Dictionaries { sellers, categories, products, .. } = names;
-        for ((d, held), told) in [sellers, categories, products].into_iter().zip(&held).zip(&mut self.told) {
-            d.forget(before, |id| held[id as usize], |id| told.forget(id));
+        let (classes, facts, crier) = ([sellers, categories, products], &mut self.facts, &mut self.crier);
+        for (class, ((d, held), told)) in classes.into_iter().zip(&held).zip(&mut self.told).enumerate() {
+            let gone = |id| {
+                told.forget(id);
+                facts.iter_mut().for_each(|facts| facts.forget(class, id));
+                crier.iter_mut().for_each(|crier| crier.forget(class, id));
+            };
+            d.forget(before, |id| held[id as usize], gone);
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
     }
@@ -447,6 +475,7 @@ impl Signed {
         let sign = match sale.op {
             Op::Sale => 1,
             Op::Cancel => -1,
+            Op::Stock => return None,
             Op::Return => {
                 lump.sums[3] += units;
                 lump.sums[4] += cents;

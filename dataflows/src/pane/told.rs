@@ -105,7 +105,7 @@ impl Told {
 }
 
 /// The worker that owns a key.
-fn owner_of(key: u128, peers: u64) -> u32 {
+pub(crate) fn owner_of(key: u128, peers: u64) -> u32 {
     ((((key >> 64) as u64 >> 32) * peers) >> 32) as u32
 }
 

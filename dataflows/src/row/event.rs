@@ -12,13 +12,27 @@ pub enum Kind {
     ActivitySpike,
     /// Far fewer sales than in the reference window.
     ActivityDrop,
-    /// Far more revenue than in the reference window.
+    /// Far more revenue than in the reference window, or a ticket far above its usual value.
     RevenueSurge,
+    /// A seller sells far more than expected, to many buyers.
+    SellerSpike,
+    /// A seller sells far more than expected, to a few buyers.
+    FraudLikeBurst,
+    /// A category leaves its season for good: half an hour in one direction.
+    CategoryTrend,
+    /// A price far away from the product's own.
+    PriceAnomaly,
+    /// Stock that will probably run out within the lead time.
+    StockDepletion,
+    /// A single order out of all proportion.
+    LargeOrder,
+    /// A drop that may be nothing but inputs that are silent or lag.
+    FeedIncomplete,
 }
 
 impl Kind {
-    /// All of them, in the order in which one window raises them.
-    pub const ALL: [Kind; 3] = [Kind::ActivitySpike, Kind::ActivityDrop, Kind::RevenueSurge];
+    /// Those of the growth rules, in the order in which one window raises them.
+    pub const GROWTH: [Kind; 3] = [Kind::ActivitySpike, Kind::ActivityDrop, Kind::RevenueSurge];
 
     /// As it stands in `type`.
     pub fn name(self) -> &'static str {
@@ -26,6 +40,13 @@ impl Kind {
             Kind::ActivitySpike => "activity_spike",
             Kind::ActivityDrop => "activity_drop",
             Kind::RevenueSurge => "revenue_surge",
+            Kind::SellerSpike => "seller_spike",
+            Kind::FraudLikeBurst => "fraud_like_burst",
+            Kind::CategoryTrend => "category_trend",
+            Kind::PriceAnomaly => "price_anomaly",
+            Kind::StockDepletion => "stock_depletion",
+            Kind::LargeOrder => "large_order",
+            Kind::FeedIncomplete => "feed_incomplete",
         }
     }
 
@@ -35,6 +56,13 @@ impl Kind {
             Kind::ActivitySpike => "Activity spike",
             Kind::ActivityDrop => "Activity drop",
             Kind::RevenueSurge => "Revenue surge",
+            Kind::SellerSpike => "Seller spike",
+            Kind::FraudLikeBurst => "Burst of few buyers",
+            Kind::CategoryTrend => "Category trend",
+            Kind::PriceAnomaly => "Price anomaly",
+            Kind::StockDepletion => "Stock running out",
+            Kind::LargeOrder => "Large order",
+            Kind::FeedIncomplete => "Feed incomplete",
         }
     }
 }
@@ -66,6 +94,12 @@ impl Severity {
 pub enum Level {
     /// The whole shop; its key is [`Level::WHOLE`].
     Global,
+    /// A category.
+    Category,
+    /// A seller.
+    Seller,
+    /// A product.
+    Product,
 }
 
 impl Level {
@@ -76,6 +110,9 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Level::Global => "global",
+            Level::Category => "category",
+            Level::Seller => "seller",
+            Level::Product => "product",
         }
     }
 }
@@ -98,8 +135,27 @@ impl Subject {
     }
 }
 
+/// Which way a value left what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Above it.
+    Up,
+    /// Below it.
+    Down,
+}
+
+impl Direction {
+    /// As it stands in `direction`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
 /// A number of an event, which knows how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Figure {
     /// An integer.
     Count(i64),
@@ -121,7 +177,7 @@ pub struct Event {
     pub subject: Subject,
     /// How much it matters.
     pub severity: Severity,
-    /// Index of the definition in the plan.
+    /// Index of the definition in the plan, or [`SCAN`].
     pub window: u8,
     /// Start of the window, milliseconds since the Unix epoch.
     pub start: i64,
@@ -155,6 +211,43 @@ pub struct Event {
     pub rule: String,
 }
 
+/// What has become of an episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum State {
+    /// The score has reached the threshold.
+    Opened,
+    /// It has risen by a whole step since.
+    Escalated,
+    /// It has been below half of the threshold for five minutes.
+    Closed,
+}
+
+impl State {
+    /// As it stands in `state`.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Opened => "opened",
+            State::Escalated => "escalated",
+            State::Closed => "closed",
+        }
+    }
+}
+
+/// A row of the `episodes` table: what an event says, and of which episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// What has become of it; `None` when a correction took it back.
+    pub state: Option<State>,
+    /// Which way.
+    pub direction: Direction,
+    /// Since when it is open: the start of the window that opened it.
+    pub opened: i64,
+    /// When it was at half of the threshold last; known once it is closed.
+    pub ended: Option<i64>,
+    /// Its id, and what is known of the window of this row. Nothing is suppressed here, and nothing retracted.
+    pub event: Event,
+}
+
 /// Where events come from: the part of the lineage that is the same for all of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -166,6 +259,15 @@ pub struct Origin {
     pub engine: String,
 }
 
+/// Stands for the window of the statistical detectors, which look at several lengths up to 15 minutes at every 30 s. There are
+/// fewer definitions than this.
+pub const SCAN: u8 = u8::MAX;
+
+/// The column `window`.
+pub fn window_name(plan: &Plan, window: u8) -> &str {
+    plan.windows.get(usize::from(window)).map_or("15m/30s", |window| &window.name)
+}
+
 /// The id of an event: the first 16 bytes of SHA-256 over type, level, key, window, window end and rule, written as a JSON
 /// array without spaces, so that anyone can compute it again:
 /// `["activity_spike","global","all","60s/30s","2026-01-31T10:01:00.000Z","growth/total_sales/slide"]`.
@@ -174,7 +276,7 @@ pub struct Origin {
 pub fn event_id(plan: &Plan, subject: &Subject, window: u8, end: i64, rule: &str) -> EventId {
     let mut text = Vec::with_capacity(160);
     text.push(b'[');
-    for part in [subject.kind.name(), subject.level.name(), &subject.key, &plan.windows[usize::from(window)].name] {
+    for part in [subject.kind.name(), subject.level.name(), &subject.key, window_name(plan, window)] {
         text::string(part, &mut text);
         text.push(b',');
     }

@@ -5,7 +5,7 @@
 //! a feature row allocates nothing. The certificate hashes these lines; where a column names the engine or the source, the
 //! writer says which part of the line that is ([`Cut`]).
 
-use super::event::{Event, Figure, Origin};
+use super::event::{Episode, Event, Figure, Origin, window_name};
 use super::text::{hex, integer, millionths, money, optional, quoted_time, string, time};
 use super::{CategoryRow, DeadLetter, SellerRow, WindowRow, round};
 use crate::plan::Plan;
@@ -178,22 +178,68 @@ fn seconds(ms: i64, out: &mut Vec<u8>) {
 pub fn event(plan: &Plan, origin: &Origin, event: &Event, out: &mut Vec<u8>) -> [Cut; 2] {
     raw("{\"event_id\":", out);
     quoted_id(event.id, out);
+    subject(event, out);
+    raw(",\"severity\":", out);
+    string(event.severity.name(), out);
+    window_columns(plan, event, out);
+    raw(",\"revision\":", out);
+    integer(event.revision, out);
+    findings(event, out);
+    raw(",\"suppressed_since_last\":", out);
+    integer(event.suppressed_since_last, out);
+    raw(",\"cooldown_s\":", out);
+    optional(event.cooldown, out, seconds);
+    raw(",\"retracts\":", out);
+    optional(event.retracts, out, quoted_id);
+    lineage(origin, event, out)
+}
+
+/// A line of `episodes`, before the cooldown. For the certificate `lineage` has no `source` and no `engine`.
+pub fn episode(plan: &Plan, origin: &Origin, episode: &Episode, out: &mut Vec<u8>) -> [Cut; 2] {
+    let event = &episode.event;
+    raw("{\"episode_id\":", out);
+    quoted_id(event.id, out);
+    raw(",\"revision\":", out);
+    integer(event.revision, out);
+    let Some(state) = episode.state else {
+        raw(",\"deleted\":true}\n", out);
+        return [(out.len(), out.len()); 2];
+    };
+    raw(",\"state\":", out);
+    string(state.name(), out);
+    subject(event, out);
+    raw(",\"direction\":", out);
+    string(episode.direction.name(), out);
+    raw(",\"severity\":", out);
+    string(event.severity.name(), out);
+    raw(",\"opened\":", out);
+    quoted_time(episode.opened, out);
+    raw(",\"ended\":", out);
+    optional(episode.ended, out, quoted_time);
+    window_columns(plan, event, out);
+    findings(event, out);
+    lineage(origin, event, out)
+}
+
+fn subject(event: &Event, out: &mut Vec<u8>) {
     raw(",\"type\":", out);
     string(event.subject.kind.name(), out);
     raw(",\"level\":", out);
     string(event.subject.level.name(), out);
     raw(",\"key\":", out);
     string(&event.subject.key, out);
-    raw(",\"severity\":", out);
-    string(event.severity.name(), out);
+}
+
+fn window_columns(plan: &Plan, event: &Event, out: &mut Vec<u8>) {
     raw(",\"window\":", out);
-    string(&plan.windows[usize::from(event.window)].name, out);
+    string(window_name(plan, event.window), out);
     raw(",\"window_start\":", out);
     quoted_time(event.start, out);
     raw(",\"window_end\":", out);
     quoted_time(event.end, out);
-    raw(",\"revision\":", out);
-    integer(event.revision, out);
+}
+
+fn findings(event: &Event, out: &mut Vec<u8>) {
     raw(",\"value\":", out);
     figure(event.value, out);
     raw(",\"expected\":", out);
@@ -206,12 +252,9 @@ pub fn event(plan: &Plan, origin: &Origin, event: &Event, out: &mut Vec<u8>) -> 
     string(&event.message, out);
     raw(",\"insights\":", out);
     list(&event.insights, out, |insight, out| string(insight, out));
-    raw(",\"suppressed_since_last\":", out);
-    integer(event.suppressed_since_last, out);
-    raw(",\"cooldown_s\":", out);
-    optional(event.cooldown, out, seconds);
-    raw(",\"retracts\":", out);
-    optional(event.retracts, out, quoted_id);
+}
+
+fn lineage(origin: &Origin, event: &Event, out: &mut Vec<u8>) -> [Cut; 2] {
     raw(",\"lineage\":{", out);
     let source = cut(out, |out| {
         raw("\"source\":", out);

@@ -1,7 +1,9 @@
 //! The operator around [`Assembly`]: on worker 0, all definitions together, because events follow the order of their rows.
 
 use super::assemble::{self, Assembly, Updates};
+use super::epochs::Epochs;
 use crate::clock::Failure;
+use crate::clock::context::add;
 use crate::detect::{self, At, Events, Judged, reference_ends};
 use crate::edge::{Batch, Table};
 use crate::group::Totals;
@@ -12,7 +14,7 @@ use crate::row::json;
 use crate::site::Site;
 use crate::time::Bi;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -34,33 +36,6 @@ pub enum Change {
 /// (definition, change), with the time at which it holds and is known, and a difference.
 pub type WindowUpdate = ((u8, Change), Bi, isize);
 
-/// The epochs that released records while a tick was open.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Epochs(VecDeque<(u32, (u64, u64))>);
-
-impl Epochs {
-    fn learn(&mut self, s: u32, (first, last): (u64, u64), keep: u32) {
-        match self.0.iter_mut().rev().find(|x| x.0 <= s) {
-            Some((t, known)) if *t == s => *known = (known.0.min(first), known.1.max(last)),
-            _ => {
-                let at = self.0.partition_point(|x| x.0 < s);
-                self.0.insert(at, (s, (first, last)));
-            }
-        }
-        while self.0.len() > 1 && self.0.front().is_some_and(|x| x.0 + keep < s) {
-            self.0.pop_front();
-        }
-    }
-
-    /// First and last epoch that released records while a tick of `(start, learned]` was open.
-    fn between(&self, start: u32, learned: u32) -> (u64, u64) {
-        let upto = self.0.partition_point(|x| x.0 <= learned);
-        let last = self.0.range(..upto).next_back().map_or(0, |x| x.1.1);
-        let first = self.0.range(self.0.partition_point(|x| x.0 <= start)..upto).next().map_or(last, |x| x.1.0);
-        (first, last)
-    }
-}
-
 /// What a checkpoint must hold of the windows and their events.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Saved {
@@ -80,6 +55,8 @@ struct Windows {
     first: i64,
     epochs: Epochs,
     keep: u32,
+    /// Suppressed events that the counters know of.
+    suppressed: u64,
 }
 
 impl Windows {
@@ -94,6 +71,7 @@ impl Windows {
             first: i64::MAX,
             epochs: Epochs::default(),
             keep: plan.windows.iter().map(|w| w.size + w.lateness + 2 * w.slide).max().unwrap_or(0),
+            suppressed: 0,
         }
     }
 
@@ -182,7 +160,9 @@ impl Windows {
             }
         }
         self.events.forget(s);
-        self.site.context.counters.suppressed.set(self.events.suppressed());
+        let suppressed = self.events.suppressed();
+        add(&self.site.context.counters.suppressed, suppressed - self.suppressed);
+        self.suppressed = suppressed;
         batches.into_iter().filter(|b| !b.rows.is_empty()).for_each(&mut give);
     }
 

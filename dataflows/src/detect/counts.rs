@@ -1,0 +1,472 @@
+//! The detectors of counts: from baskets by pane to what each series says at each end.
+//!
+//! One instance, on worker 0, holds all series: the shop, the categories, the sellers. What comes here is one row a (series, pane)
+//! and not one a sale, what is said depends on all levels at once, and so no float ever crosses a worker. At each slide, in turn:
+//! what can change no more enters the baselines; the new pane gets its expectation from them; the last ends (those that
+//! late sales may still correct) are judged, each series by itself; [`blame`](super::blame) decides which of them speak; and
+//! what differs from what was said of an end before is said.
+//!
+//! Plain state: the operator around it is in [`counting`](super::counting).
+
+use super::baskets::{SHOP, Step};
+use super::scan::{Class, SCALES, Scan, Stand, Verdict, Windows};
+use super::season::{self, Known, Place};
+use super::sellers::{Seller, What};
+use super::series::{GAP, Series};
+use super::signal::{Found, Signal};
+use super::table::Standing;
+use super::trail::QUIET;
+use super::{blame, scan};
+use crate::pane::heads::Identity;
+use crate::plan::Plan;
+use crate::row::event::{Level, Subject};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+mod judge;
+
+/// Ends that late sales may still correct, the newest included.
+const OPEN: u32 = 3;
+
+/// After so many panes without a sale in the whole shop (a day) detection sleeps until the next one.
+const SILENCE: u32 = 2_880;
+
+/// Each so many slides a seller's windows are taken as samples and its old panes forgotten.
+const ROUND: u32 = 30;
+
+/// The verdict on a seller: its windows of baskets and of lines.
+#[derive(Clone, Debug)]
+struct OfSeller {
+    category: usize,
+    known: Known,
+    windows: [Windows; 2],
+    verdicts: [Verdict; 2],
+}
+
+impl OfSeller {
+    /// The series that stands out more, and how.
+    fn best(&self) -> Option<(What, Stand)> {
+        let of = |what: What| self.verdicts[what as usize].up.map(|stand| (what, stand));
+        let (baskets, lines) = (of(What::Baskets), of(What::Lines));
+        match (baskets, lines) {
+            (Some(b), Some(l)) if (l.1.standing, l.1.score) > (b.1.standing, b.1.score) => Some(l),
+            (b, l) => b.or(l),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        self.best().map_or(Standing::Quiet, |(_, stand)| stand.standing)
+    }
+}
+
+/// What is known of one end that may still be corrected.
+#[derive(Clone, Debug, Default)]
+struct End {
+    /// By series: each by itself.
+    series: Vec<Verdict>,
+    /// Sellers that stand out by themselves.
+    sellers: BTreeMap<Identity, OfSeller>,
+    /// What was said of it.
+    said: BTreeMap<Subject, Found>,
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    scan: scan::Saved,
+    series: Vec<Series>,
+    sellers: Vec<(Identity, Seller)>,
+    names: Vec<((Level, Identity), String)>,
+    said: Vec<(u32, Vec<(Subject, Found)>)>,
+    now: Option<u32>,
+    heard: u32,
+    day: Option<i32>,
+}
+
+/// See the [module](self).
+pub struct Counts {
+    plan: Arc<Plan>,
+    scan: Scan,
+    /// The shop, then categories in the order in which they were met.
+    series: Vec<Series>,
+    categories: BTreeMap<Identity, usize>,
+    sellers: BTreeMap<Identity, Seller>,
+    names: BTreeMap<(Level, Identity), String>,
+    /// By pane.
+    ends: BTreeMap<u32, End>,
+    /// The pane that was closed last.
+    now: Option<u32>,
+    /// The newest pane in which anything was sold.
+    heard: u32,
+    /// The day up to which baselines have come.
+    day: Option<i32>,
+    /// Sellers that stood out lately, or whose episode is open.
+    watched: BTreeSet<Identity>,
+    /// The run goes on from a checkpoint: open ends are judged again.
+    again: bool,
+}
+
+impl Counts {
+    /// Nothing counted yet.
+    pub fn new(plan: &Arc<Plan>) -> Counts {
+        Counts {
+            plan: plan.clone(),
+            scan: Scan::new(plan.detect.h),
+            series: vec![Series::new(Level::Global, SHOP)],
+            categories: BTreeMap::new(),
+            sellers: BTreeMap::new(),
+            names: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            now: None,
+            heard: 0,
+            day: None,
+            watched: BTreeSet::new(),
+            again: false,
+        }
+    }
+
+    /// As they were when [`Counts::save`] was called; panes that may still change are told from nothing.
+    pub fn restore(plan: &Arc<Plan>, saved: Saved) -> Counts {
+        let mut counts = Counts {
+            scan: Scan::restore(plan.detect.h, saved.scan),
+            series: saved.series,
+            sellers: saved.sellers.into_iter().collect(),
+            names: saved.names.into_iter().collect(),
+            now: saved.now,
+            heard: saved.heard,
+            day: saved.day,
+            again: true,
+            ..Counts::new(plan)
+        };
+        counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
+        counts.ends = saved
+            .said
+            .into_iter()
+            .map(|(pane, said)| (pane, End { said: said.into_iter().collect(), ..End::default() }))
+            .collect();
+        let watched = |(key, seller): (&Identity, &Seller)| seller.is_watched().then_some(*key);
+        counts.watched = counts.sellers.iter().filter_map(watched).collect();
+        if let Some(now) = counts.now {
+            // the oldest of the open ends was final when the last slide had closed
+            for pane in now.saturating_sub(OPEN - 2)..=now {
+                counts.series.iter_mut().for_each(|series| series.forget(pane));
+            }
+            counts.sellers.values_mut().for_each(|seller| seller.forget(now.saturating_sub(OPEN - 1)));
+        }
+        counts
+    }
+
+    /// What a checkpoint must hold.
+    pub fn save(&self) -> Saved {
+        Saved {
+            scan: self.scan.save(),
+            series: self.series.clone(),
+            sellers: self.sellers.iter().map(|(key, seller)| (*key, seller.clone())).collect(),
+            names: self.names.iter().map(|(key, name)| (*key, name.clone())).collect(),
+            said: self.ends.iter().map(|(pane, end)| (*pane, end.said.clone().into_iter().collect())).collect(),
+            now: self.now,
+            heard: self.heard,
+            day: self.day,
+        }
+    }
+
+    /// An identity has a name.
+    pub fn name(&mut self, level: Level, key: Identity, name: String) {
+        self.names.insert((level, key), name);
+    }
+
+    /// The next slide at which there is anything to do, when nothing new is heard.
+    pub fn busy(&self) -> Option<u32> {
+        let now = self.now?;
+        (now < self.heard + SILENCE).then(|| (now + 1) * self.plan.detect.step)
+    }
+
+    /// The middle of a pane, milliseconds since the Unix epoch.
+    fn middle(&self, pane: u32) -> i64 {
+        let step = i64::from(self.plan.detect.step) * self.plan.tick;
+        self.plan.millis(pane * self.plan.detect.step) - step / 2
+    }
+
+    fn place(&self, pane: u32) -> Place {
+        season::place(self.plan.detect.spec.zone, self.middle(pane))
+    }
+
+    /// Whether a pane of a series lies in a sale that was announced; `after`: or shortly after it.
+    fn announced(&self, pane: u32, series: &Series, after: bool) -> bool {
+        let calendar = &self.plan.detect.spec.announced;
+        let any = series.level == Level::Global;
+        !calendar.is_empty() && season::announced(calendar, self.middle(pane), Some(&series.name), any, after)
+    }
+
+    /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said.
+    pub fn close(&mut self, s: u32, steps: Vec<Step>, mut say: impl FnMut(Signal)) {
+        let pane = s / self.plan.detect.step;
+        self.open(pane);
+        self.settle(pane);
+        let (mut dirty, touched) = self.learn(pane, steps);
+        let place = self.place(pane);
+        for i in 0..self.series.len() {
+            let announced = self.announced(pane, &self.series[i], false);
+            let series = &mut self.series[i];
+            series.expect(pane, place);
+            if announced {
+                series.freeze(pane, pane);
+            }
+            series.add_up(dirty, pane);
+        }
+        let first = self.ends.first_key_value().map_or(pane, |(first, _)| *first);
+        let again = std::mem::take(&mut self.again);
+        dirty = if again { first } else { dirty.max(first) };
+        self.judge((dirty, pane), if again { first } else { pane }, &touched);
+        for end in dirty..=pane {
+            let now = self.findings(end);
+            let Some(of_end) = self.ends.get_mut(&end) else { continue };
+            let signal = |subject: &Subject, found: Option<&Found>| Signal {
+                learned: s,
+                subject: subject.clone(),
+                end: end * self.plan.detect.step,
+                found: found.map(|found| Box::new(found.clone())),
+            };
+            of_end.said.keys().filter(|subject| !now.contains_key(subject)).for_each(|subject| say(signal(subject, None)));
+            let differs = now.iter().filter(|(subject, found)| of_end.said.get(subject) != Some(found));
+            differs.for_each(|(subject, found)| say(signal(subject, Some(found))));
+            of_end.said = now;
+        }
+        self.pass(pane);
+        self.sample(pane);
+        self.now = Some(pane);
+    }
+
+    /// A new pane begins, and so does an end.
+    fn open(&mut self, pane: u32) {
+        if self.now.is_none_or(|now| now + 1 < pane) {
+            self.series.iter_mut().for_each(Series::restart);
+            self.sellers.values_mut().for_each(Seller::restart);
+            self.watched.clear();
+            self.ends.clear();
+        } else {
+            self.series.iter_mut().for_each(|series| series.open(pane));
+        }
+        self.ends.insert(pane, End::default());
+    }
+
+    /// The pane that can change no more and lies beyond the gap enters the baselines.
+    fn settle(&mut self, pane: u32) {
+        let Some(old) = pane.checked_sub(GAP).filter(|old| *old > 0) else { return };
+        let place = self.place(old);
+        if let Some(day) = self.day.filter(|day| *day < place.day) {
+            self.close_day(day, place.day, old - 1);
+        }
+        self.day = Some(place.day);
+        for i in 0..self.series.len() {
+            let announced = self.announced(old, &self.series[i], false);
+            self.series[i].settle(old, place, announced);
+        }
+    }
+
+    /// `day` has closed with pane `last`: shares and dispersions are renewed.
+    fn close_day(&mut self, day: i32, today: i32, last: u32) {
+        self.series.iter_mut().for_each(|series| series.mark(day));
+        let (mut sums, mut of_category) = (BTreeMap::new(), vec![0; self.series.len()]);
+        let mut all = [0i128; 2];
+        let (series, categories) = (&self.series, &self.categories);
+        self.sellers.retain(|key, seller| {
+            seller.settle(last, day, series);
+            let Some(sum) = seller.close_day(today) else { return false };
+            all = [all[0] + i128::from(sum[0]), all[1] + i128::from(sum[1])];
+            if let Some(category) = seller.category().and_then(|key| categories.get(&key)) {
+                of_category[*category] += 1;
+                sums.insert(*key, (*category, sum));
+            }
+            true
+        });
+        let lines = if all[0] > 0 { all[1] as f64 / all[0] as f64 } else { 1.0 };
+        for (key, (category, sum)) in sums {
+            if let Some(seller) = self.sellers.get_mut(&key) {
+                seller.renew(sum, category, &self.series[category], today, of_category[category], lines);
+            }
+        }
+        self.scan.close_day();
+    }
+
+    /// Takes what was learned; gives the first pane that changed, and by seller the first of its panes.
+    fn learn(&mut self, pane: u32, steps: Vec<Step>) -> (u32, BTreeMap<Identity, u32>) {
+        let (mut dirty, mut touched) = (pane, BTreeMap::new());
+        let step = self.plan.detect.step;
+        // categories first: sellers belong to them
+        let (sellers, others): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|it| it.level == Level::Seller);
+        for it in others {
+            let at = it.pane / step;
+            (dirty, self.heard) = (dirty.min(at), self.heard.max(at));
+            let i = if it.level == Level::Global { 0 } else { self.category(it.key) };
+            self.series[i].count(at, it.baskets);
+        }
+        let today = self.place(pane).day;
+        for it in sellers {
+            let at = it.pane / step;
+            (dirty, self.heard) = (dirty.min(at), self.heard.max(at));
+            if !self.sellers.contains_key(&it.key) {
+                let category = self.category(it.makes.category);
+                let seller = Seller::new(today, self.series[category].total, pane.saturating_sub(GAP));
+                self.sellers.insert(it.key, seller);
+            }
+            if let Some(seller) = self.sellers.get_mut(&it.key) {
+                seller.count(at, [it.baskets, it.lines], it.makes);
+            }
+            touched.entry(it.key).and_modify(|first: &mut u32| *first = (*first).min(at)).or_insert(at);
+        }
+        (dirty, touched)
+    }
+
+    fn category(&mut self, key: Identity) -> usize {
+        let next = self.series.len();
+        let i = *self.categories.entry(key).or_insert(next);
+        if i == next {
+            self.series.push(Series::new(Level::Category, key));
+        }
+        if self.series[i].name.is_empty()
+            && let Some(name) = self.names.get(&(Level::Category, key))
+        {
+            self.series[i].name.clone_from(name);
+        }
+        i
+    }
+
+    /// The oldest open end is final: episodes freeze the baselines.
+    fn pass(&mut self, pane: u32) {
+        let Some(last) = pane.checked_sub(OPEN - 1) else { return };
+        while let Some(first) = self.ends.first_entry().filter(|first| *first.key() <= last) {
+            let (pane, end) = first.remove_entry();
+            for (series, verdict) in self.series.iter_mut().zip(&end.series) {
+                series.pass(pane, verdict);
+            }
+            if self.series[0].trail.is_open() && self.series[0].frozen(pane) {
+                self.series.iter_mut().for_each(|series| series.freeze(pane, pane));
+            }
+            for key in std::mem::take(&mut self.watched) {
+                let Some(seller) = self.sellers.get_mut(&key) else { continue };
+                let best = end.sellers.get(&key).and_then(OfSeller::best);
+                let (standing, panes) = best.map_or((Standing::Quiet, 1), |(_, it)| (it.standing, SCALES[it.scale]));
+                seller.pass(pane, standing, panes);
+                if seller.is_watched() {
+                    self.watched.insert(key);
+                }
+            }
+        }
+    }
+
+    /// Takes windows of the past, free of episodes, as samples of how much counts vary.
+    fn sample(&mut self, pane: u32) {
+        let Some(end) = pane.checked_sub(GAP).filter(|end| *end > scan::LONGEST) else { return };
+        for series in &self.series {
+            let class = if series.level == Level::Global { Class::Shop } else { Class::Category };
+            let clean = (0..scan::LONGEST).take_while(|back| !series.frozen(end - back)).count() as u32;
+            for (scale, (panes, window)) in SCALES.into_iter().zip(series.windows(end)).enumerate() {
+                if let Some(window) = window
+                    && panes <= clean
+                    && series.known(end - panes, end) == Known::Warm
+                {
+                    self.scan.sample(class, scale, window);
+                }
+            }
+        }
+        let (day, part) = (self.place(end).day, u64::MAX / u64::from(ROUND) + 1);
+        let from = u64::from(pane % ROUND) * part;
+        for (_, seller) in self.sellers.range_mut([from, 0]..=[from.saturating_add(part - 1), u64::MAX]) {
+            seller.settle(end, day, &self.series);
+            let Some((category, _)) = seller.share else { continue };
+            if self.series[category].known(end - scan::LONGEST, end) != Known::Warm {
+                continue;
+            }
+            for (what, class) in [(What::Baskets, Class::SellerBaskets), (What::Lines, Class::SellerLines)] {
+                let windows = seller.windows(what, end, &self.series);
+                for (scale, (panes, window)) in SCALES.into_iter().zip(windows).enumerate() {
+                    if let Some(window) = window.filter(|_| !seller.frozen(end - panes, end)) {
+                        self.scan.sample(class, scale, window);
+                    }
+                }
+            }
+            let buyers = seller.buyers(end - SCALES[3], end);
+            if !seller.frozen(end - SCALES[3], end) {
+                seller.ratios.add(&buyers, 1);
+            }
+        }
+    }
+
+    /// Judges the ends from `first` to `last`, each series by itself; of the sellers those that were touched, from the first of their
+    /// panes on, and those that stood out lately, from `from` on.
+    fn judge(&mut self, (first, last): (u32, u32), from: u32, touched: &BTreeMap<Identity, u32>) {
+        let mut look: BTreeMap<Identity, u32> = self.watched.iter().map(|key| (*key, from)).collect();
+        for (key, from) in touched {
+            look.entry(*key).and_modify(|pane| *pane = (*pane).min(*from)).or_insert(*from);
+        }
+        for end in first..=last {
+            let mut verdicts = vec![];
+            for series in &self.series {
+                let class = if series.level == Level::Global { Class::Shop } else { Class::Category };
+                let known = series.known(end.saturating_sub(scan::LONGEST), end);
+                verdicts.push(self.scan.judge(class, known, &series.windows(end)));
+            }
+            let Some(of_end) = self.ends.get_mut(&end) else { continue };
+            of_end.series = verdicts;
+            for (key, from) in &look {
+                let Some(seller) = self.sellers.get_mut(key).filter(|_| *from <= end) else { continue };
+                let lately = seller.over.iter().any(|over| *over < end && *over + QUIET >= end);
+                let verdict =
+                    if lately || seller.lines(end) > 0 { judge_seller(&mut self.scan, seller, end, &self.series) } else { None };
+                seller.over.retain(|over| *over != end);
+                match verdict.filter(|it| it.standing() > Standing::Quiet) {
+                    Some(verdict) => {
+                        seller.over.push(end);
+                        self.watched.insert(*key);
+                        of_end.sellers.insert(*key, verdict);
+                    }
+                    None => {
+                        of_end.sellers.remove(key);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn judge_seller(scan: &mut Scan, seller: &Seller, end: u32, series: &[Series]) -> Option<OfSeller> {
+    let (category, _) = seller.share?;
+    let known = series[category].known(end.saturating_sub(scan::LONGEST), end);
+    if known != Known::Warm {
+        return None;
+    }
+    let windows = [What::Baskets, What::Lines].map(|what| seller.windows(what, end, series));
+    let verdicts = [scan.judge(Class::SellerBaskets, known, &windows[0]), scan.judge(Class::SellerLines, known, &windows[1])];
+    Some(OfSeller { category, known, windows, verdicts })
+}
+
+/// Which parts follow a whole that is not to blame on one of them: factors for rises and for falls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Follow {
+    up: Option<[i64; 5]>,
+    down: Option<[i64; 5]>,
+}
+
+impl Follow {
+    /// The verdict on a part, once what it shares with the whole is taken away.
+    fn judge(&self, scan: &mut Scan, class: Class, known: Known, windows: &Windows, alone: &Verdict) -> Verdict {
+        let mut again = |factors: Option<[i64; 5]>, alone: Option<Stand>, of: fn(Verdict) -> Option<Stand>| match factors {
+            Some(factors) if alone.is_some() => of(scan.judge(class, known, &scan::scaled(windows, &factors))),
+            _ => alone,
+        };
+        Verdict { up: again(self.up, alone.up, |it| it.up), down: again(self.down, alone.down, |it| it.down) }
+    }
+
+    /// Where `whole` stands out and no part of it is to blame.
+    fn of(verdict: &Verdict, windows: &Windows, blamed: [bool; 2]) -> Follow {
+        Follow {
+            up: verdict.up.filter(|_| !blamed[0]).map(|_| blame::factors(windows, true)),
+            down: verdict.down.filter(|_| !blamed[1]).map(|_| blame::factors(windows, false)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

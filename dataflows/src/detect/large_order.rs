@@ -1,0 +1,116 @@
+//! `large_order`: one line whose amount is out of all proportion for its category. It is worth a call, and it is no surge.
+//!
+//! A line is a large order when ln x lies at least 6 standard deviations above the mean of ln x of the category, both over the
+//! 24 h that end 5 min before (the [baseline](super::ticket) of the ticket; from 100 lines on, with a deviation of at least
+//! 0.10), and at least [`FACTOR`] times the amount of the mean. Under the log-normal amounts that shops have, 6 deviations are
+//! one line in a thousand million. The greatest line of a pane of 30 s speaks for all of them.
+//!
+//! Unit: standard deviations. Cold start: quiet. Lines that may matter are kept one by one for as long as their pane can change.
+
+use super::signal::Found;
+use super::ticket::Base;
+use crate::row::event::{Direction, Figure, Severity};
+use crate::row::round::growth;
+use serde::{Deserialize, Serialize};
+
+/// A large order is at least so many times a usual one: where all prices are the same, little is many deviations.
+pub const FACTOR: i64 = 10;
+
+/// ln of [`FACTOR`], in 1e-4.
+const FACTOR_LN: i64 = 23_026;
+
+/// Lines of one pane that may be large orders: cents, ln, net lines; exact under cancellation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whales(Vec<(i64, i32, i64)>);
+
+impl Whales {
+    /// Notes `n` lines of an amount, if it can be a large order at any threshold from half of `deviations` millionths on.
+    pub fn line(&mut self, base: &Base, cents: i64, ln: i32, n: i64, deviations: i64) {
+        let above = base.above(ln);
+        if above < FACTOR_LN || above.saturating_mul(2_000_000) < base.sd.saturating_mul(deviations) {
+            return;
+        }
+        match self.0.iter_mut().find(|w| w.0 == cents) {
+            Some(known) => known.2 += n,
+            None => self.0.push((cents, ln, n)),
+        }
+    }
+
+    /// The greatest line, and how many there are.
+    pub fn greatest(&self) -> Option<(i64, i32, i64)> {
+        let live = self.0.iter().filter(|w| w.2 > 0);
+        let all = live.clone().map(|w| w.2).sum();
+        live.max_by_key(|w| w.0).map(|w| (w.0, w.1, all))
+    }
+}
+
+/// What is said of the greatest line of a pane. `deviations`: the threshold in millionths.
+pub fn found(whales: &Whales, base: &Base, start: u32, deviations: i64) -> Option<Found> {
+    let (cents, ln, lines) = whales.greatest()?;
+    let score =
+        crate::row::round::narrow(crate::row::round::div_half_even(i128::from(base.above(ln)) * 1_000_000, base.sd.into()));
+    let usual = libm::rint(libm::exp(base.mean as f64 / 1e4) * 100.0) as i64;
+    let times = libm::exp(base.above(ln) as f64 / 1e4);
+    let money = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
+    let others = if lines > 1 { vec![format!("{} more such lines in the same 30 s", lines - 1)] } else { vec![] };
+    Some(Found {
+        direction: Direction::Up,
+        start,
+        score,
+        threshold: deviations,
+        step: deviations / 2,
+        severity: Severity::Warning,
+        value: Figure::Cents(cents),
+        expected: Some(Figure::Cents(usual)),
+        growth_pct: growth(cents, usual),
+        rule: "amount/line".into(),
+        message: format!("Large order: a line of {}, {times:.0} times a usual one of {}", money(cents), money(usual)),
+        insights: [
+            vec![
+                format!("{:.1} standard deviations above the mean log amount of {} lines in 24 h", score as f64 / 1e6, base.n),
+                "one line: the other tickets are judged without it".to_string(),
+            ],
+            others,
+        ]
+        .concat(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: Base = Base { mean: 46_052, sd: 8_000, n: 1_000 }; // 100.00, 0.8
+
+    #[test]
+    fn the_greatest_line_speaks() {
+        let mut whales = Whales::default();
+        let (threshold, line) = (6_000_000, |cents: i64| (cents, crate::feature::price::ln4_cents(cents)));
+        let mut put = |cents: i64, n: i64| {
+            let (cents, ln) = line(cents);
+            whales.line(&BASE, cents, ln, n, threshold);
+        };
+        put(50_000, 1); // 500.00: ln 5 = 1.6, below the factor
+        put(1_300_000_00, 1); // ln 13000 = 9.47, 11.8 deviations
+        put(20_000_00, 2); // ln 200 = 5.30, 6.6 deviations
+        assert_eq!(whales.greatest().map(|w| (w.0, w.2)), Some((1_300_000_00, 3)));
+        let (cents, ln) = line(1_300_000_00);
+        whales.line(&BASE, cents, ln, -1, threshold);
+        let found = found(&whales, &BASE, 7, threshold).unwrap();
+        assert_eq!((found.value, found.expected), (Figure::Cents(20_000_00), Some(Figure::Cents(10_000))));
+        assert_eq!((found.score, found.holds()), (6_622_875, true)); // (98_035 - 46_052 + ...) / 8_000
+        let (cents, ln) = line(20_000_00);
+        whales.line(&BASE, cents, ln, -2, threshold);
+        assert!(super::found(&whales, &BASE, 7, threshold).is_none());
+    }
+
+    #[test]
+    fn where_all_amounts_are_the_same_little_is_not_much() {
+        let base = Base { sd: 1_000, ..BASE };
+        let mut whales = Whales::default();
+        // 9 times: 22 deviations of 0.10
+        whales.line(&base, 90_000, crate::feature::price::ln4_cents(90_000), 1, 6_000_000);
+        assert_eq!(whales.greatest(), None);
+        assert_eq!(FACTOR_LN, i64::from(crate::feature::price::ln4_cents(100 * FACTOR)));
+    }
+}

@@ -1,0 +1,216 @@
+//! `price_anomaly`: a price far away from what this product was sold for.
+//!
+//! The score of a sale is the distance of ln p to its second nearest among the product's own last 60 sales (90 days at most), so
+//! that tiers and packs are no news once they were sold twice. All sales of one pane of 30 s are compared with what came before
+//! the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is compared with its
+//! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on.
+//!
+//! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
+//! feature 3. Exact under late rows and cancellations: both are functions of multisets.
+
+use crate::feature::price::{OWN_LEAST, PriceHistory, nearest, size};
+use crate::row::event::{Direction, Figure, Severity};
+use crate::row::round::round_millionths;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+use super::signal::Found;
+
+/// What is said of the prices of a product in one pane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Nothing stands out, or nothing was sold.
+    Quiet,
+    /// Farthest from the product's own prices.
+    Own(Far),
+    /// The product has too few of its own: what was paid, and how often, for the category to judge.
+    Unsettled(Vec<(i32, u32)>),
+}
+
+/// A price that is far away, in 1e-4 of a logarithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Far {
+    /// The price.
+    pub ln: i32,
+    /// How often it was paid in the pane.
+    pub times: u32,
+    /// The distance.
+    pub distance: i32,
+    /// What lies nearest: an own price, or the quantile.
+    pub near: i32,
+    /// Prices that it was compared with.
+    pub support: u32,
+}
+
+/// The farthest of what was paid; of several the cheapest.
+fn farthest(paid: impl Iterator<Item = (i32, u32)>, distance: impl Fn(i32) -> Option<Far>) -> Option<Far> {
+    let far = paid.filter_map(|(ln, times)| distance(ln).map(|far| Far { times, ..far }));
+    far.max_by_key(|far| (far.distance, -far.ln))
+}
+
+/// Judges what was paid for a product in the pane `end`, the history's unit being ticks. `from`: where 90 days begin.
+pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u32)>) -> Verdict {
+    let end = i64::from(end);
+    if history.at(end).next().is_none() {
+        return Verdict::Quiet;
+    }
+    history.newest(from, end, own);
+    let support = size(own);
+    if support < OWN_LEAST {
+        return Verdict::Unsettled(history.at(end).collect());
+    }
+    let far = farthest(history.at(end), |ln| {
+        let distance = nearest(own, ln, 2)?;
+        let at = own.partition_point(|p| p.0 < ln);
+        let near = own[at.saturating_sub(1)..].iter().take(2).map(|p| p.0).min_by_key(|near| near.abs_diff(ln))?;
+        Some(Far { ln, times: 0, distance, near, support })
+    });
+    far.filter(|far| far.distance > 0).map_or(Verdict::Quiet, Verdict::Own)
+}
+
+/// Width of a bin of [`CategoryPrices`]: one per cent.
+const BIN: i32 = 100;
+
+/// Days that count in [`CategoryPrices`].
+pub const DAYS: u32 = 30;
+
+/// The prices of a category over the last 30 days, as a histogram of ln p with bins of 0.01.
+///
+/// One entry of 8 bytes for each bin and day that has a sale, about 300 a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryPrices {
+    days: VecDeque<(u32, BTreeMap<i32, i64>)>,
+    sum: BTreeMap<i32, i64>,
+    /// Of the newest panes, which a question about an earlier one leaves out: pane, bin, sales.
+    recent: Vec<(u32, i32, i64)>,
+}
+
+impl CategoryPrices {
+    /// `n` sales at a price in the pane `pane` of day `day`; a cancellation is negative.
+    pub fn add(&mut self, day: u32, pane: u32, ln: i32, n: i64) {
+        let bin = ln.div_euclid(BIN);
+        let i = self.days.partition_point(|d| d.0 < day);
+        if self.days.get(i).is_none_or(|d| d.0 != day) {
+            self.days.insert(i, (day, BTreeMap::new()));
+        }
+        change(&mut self.days[i].1, bin, n);
+        change(&mut self.sum, bin, n);
+        match self.recent.iter_mut().rev().find(|r| (r.0, r.1) == (pane, bin)) {
+            Some(recent) => recent.2 += n,
+            None => self.recent.push((pane, bin, n)),
+        }
+    }
+
+    /// Days before `day` count no more, and nobody asks about panes before `pane`.
+    pub fn forget(&mut self, day: u32, pane: u32) {
+        while let Some((_, old)) = self.days.pop_front_if(|d| d.0 < day) {
+            old.into_iter().for_each(|(bin, n)| change(&mut self.sum, bin, -n));
+        }
+        self.recent.retain(|r| r.0 >= pane);
+    }
+
+    /// How far `ln` lies outside the quantiles of what was paid before the pane `end`; `None` without enough prices.
+    pub fn outside(&self, ln: i32, end: u32) -> Option<Far> {
+        let mut left_out = BTreeMap::new();
+        self.recent.iter().filter(|r| r.0 >= end).for_each(|r| change(&mut left_out, r.1, r.2));
+        let count = |(bin, n): (&i32, &i64)| (*bin, (n - left_out.get(bin).copied().unwrap_or(0)).max(0));
+        let n: i64 = self.sum.iter().map(count).map(|x| x.1).sum();
+        if n < i64::from(crate::feature::price::CATEGORY_LEAST) {
+            return None;
+        }
+        let rank = (n - 1) / 200;
+        let low = nth(self.sum.iter().map(count), rank)?;
+        let high = nth(self.sum.iter().rev().map(count), rank)?;
+        let (below, above) = (low * BIN - ln, ln - (high * BIN + BIN - 1));
+        let near = if below > above { low * BIN } else { high * BIN + BIN - 1 };
+        Some(Far { ln, times: 0, distance: below.max(above).max(0), near, support: n.min(u32::MAX.into()) as u32 })
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.days.is_empty()
+    }
+
+    /// Judges what was paid in the pane `end` for a product that has no history.
+    pub fn judge(&self, paid: &[(i32, u32)], end: u32) -> Option<Far> {
+        farthest(paid.iter().copied(), |ln| self.outside(ln, end)).filter(|far| far.distance > 0)
+    }
+}
+
+fn change(histogram: &mut BTreeMap<i32, i64>, bin: i32, by: i64) {
+    let n = histogram.entry(bin).or_default();
+    *n += by;
+    if *n == 0 {
+        histogram.remove(&bin);
+    }
+}
+
+/// The bin of the `i`-th, counted from 0.
+fn nth(mut counts: impl Iterator<Item = (i32, i64)>, mut i: i64) -> Option<i32> {
+    counts.find_map(|(bin, n)| {
+        i -= n;
+        (i < 0).then_some(bin)
+    })
+}
+
+/// Thresholds in millionths of a logarithm.
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    /// A warning.
+    pub warn: i64,
+    /// An alert.
+    pub alert: i64,
+}
+
+impl Thresholds {
+    /// From logarithms.
+    pub fn new(warn: f64, alert: f64) -> Thresholds {
+        Thresholds { warn: round_millionths(warn), alert: round_millionths(alert) }
+    }
+}
+
+/// A price in cents, for a person.
+fn cents(ln: i32) -> i64 {
+    libm::rint(libm::exp(f64::from(ln) / 1e4) * 100.0) as i64
+}
+
+/// What is said of a price; `None` where it is not worth saying. `own`: compared with the product's own prices.
+pub fn found(far: &Far, own: bool, start: u32, thresholds: Thresholds) -> Option<Found> {
+    let score = i64::from(far.distance) * 100;
+    if score * 2 < thresholds.warn {
+        return None;
+    }
+    let (price, near) = (cents(far.ln), cents(far.near));
+    let direction = if far.ln < far.near { Direction::Down } else { Direction::Up };
+    let money = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
+    let (verb, factor) = match direction {
+        Direction::Up => ("above", libm::exp(f64::from(far.ln - far.near) / 1e4)),
+        Direction::Down => ("below", libm::exp(f64::from(far.near - far.ln) / 1e4)),
+    };
+    let with = if own { "its own last prices" } else { "99 % of the prices of its category" };
+    let times = if far.times == 1 { "once".to_string() } else { format!("{} times", far.times) };
+    Some(Found {
+        direction,
+        start,
+        score,
+        threshold: thresholds.warn,
+        step: thresholds.alert - thresholds.warn,
+        severity: if score >= thresholds.alert { Severity::Critical } else { Severity::Warning },
+        value: Figure::Cents(price),
+        expected: Some(Figure::Cents(near)),
+        growth_pct: crate::row::round::growth(price, near),
+        rule: format!("price/{}", if own { "own" } else { "category" }),
+        message: format!(
+            "Price anomaly: {}, {factor:.1} times {verb} {with}, the nearest of which is {}",
+            money(price),
+            money(near)
+        ),
+        insights: vec![
+            format!("sold {times} at this price in 30 s"),
+            format!("compared with {} {}", far.support, if own { "sales of the product" } else { "sales of the category" }),
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests;

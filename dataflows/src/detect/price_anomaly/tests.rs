@@ -1,0 +1,80 @@
+//! By hand, then against all prices one by one.
+
+use super::*;
+use proptest::prelude::*;
+
+const THRESHOLDS: Thresholds = Thresholds { warn: 500_000, alert: 1_200_000 };
+
+fn history(prices: &[(i64, i32)]) -> PriceHistory {
+    let mut history = PriceHistory::default();
+    prices.iter().for_each(|(at, ln)| history.add(*at, *ln, 1));
+    history
+}
+
+fn verdict(history: &PriceHistory, end: u32) -> Verdict {
+    judge(history, i64::MIN, end, &mut vec![])
+}
+
+#[test]
+fn a_pane_is_judged_by_what_came_before_it() {
+    let mut sold = vec![(1, 0), (1, 0), (2, 50), (2, 50), (3, 0)];
+    assert_eq!(verdict(&history(&sold), 3), Verdict::Unsettled(vec![(0, 1)]));
+    assert_eq!(verdict(&history(&sold), 4), Verdict::Quiet);
+    // ten sales at a tenth of the price in one pane do not vouch for each other
+    sold.extend([(4, -23_026); 10]);
+    sold.push((4, 60));
+    let Verdict::Own(far) = verdict(&history(&sold), 4) else { panic!("{:?}", verdict(&history(&sold), 4)) };
+    assert_eq!(far, Far { ln: -23_026, times: 10, distance: 23_026, near: 0, support: 5 });
+    let found = found(&far, true, 3, THRESHOLDS).unwrap();
+    assert_eq!((found.direction, found.severity, found.score), (Direction::Down, Severity::Critical, 2_302_600));
+    assert_eq!((found.value, found.expected), (Figure::Cents(10), Some(Figure::Cents(100))));
+    assert_eq!(found.message, "Price anomaly: 0.10, 10.0 times below its own last prices, the nearest of which is 1.00");
+}
+
+#[test]
+fn what_is_near_is_not_worth_saying() {
+    let far = Far { ln: 2_499, times: 1, distance: 2_499, near: 0, support: 9 };
+    assert_eq!(found(&far, true, 0, THRESHOLDS), None);
+    let far = Far { distance: 2_500, ..far };
+    assert!(!found(&far, true, 0, THRESHOLDS).unwrap().holds());
+    assert!(found(&Far { distance: 5_000, ..far }, false, 0, THRESHOLDS).unwrap().holds());
+}
+
+proptest! {
+    /// Quantiles of a list of prices; days that have gone, panes that are too new, cancellations.
+    #[test]
+    fn a_category_is_its_list_of_prices(
+        sold in proptest::collection::vec((0..4u32, 0..10u32, -500..500i32, 1..6i64), 1..80),
+        cancel in proptest::collection::vec(any::<proptest::sample::Index>(), 0..30),
+        ask in (-800..800i32, 30..45u32),
+    ) {
+        let mut prices = CategoryPrices::default();
+        let mut list: Vec<(u32, u32, i32)> = vec![];
+        let mut all = sold.clone();
+        all.extend(cancel.iter().map(|i| { let s = sold[i.index(sold.len())]; (s.0, s.1, s.2, 0) }));
+        for (day, pane, ln, n) in all {
+            let pane = 10 * day + pane;
+            if n == 0 {
+                if let Some(i) = list.iter().position(|s| *s == (day, pane, ln)) {
+                    list.remove(i);
+                    prices.add(day, pane, ln, -1);
+                }
+                continue;
+            }
+            (0..n).for_each(|_| list.push((day, pane, ln)));
+            prices.add(day, pane, ln, n);
+        }
+        prices.forget(1, 30);
+        let (ln, end) = ask;
+        let mut bins: Vec<i32> = list.iter().filter(|s| s.0 >= 1 && s.1 < end).map(|s| s.2.div_euclid(100)).collect();
+        bins.sort_unstable();
+        let found = prices.outside(ln, end);
+        prop_assert_eq!(found.is_some(), bins.len() >= 30);
+        if let Some(far) = found {
+            let rank = (bins.len() - 1) / 200;
+            let (low, high) = (bins[rank] * 100, bins[bins.len() - 1 - rank] * 100 + 99);
+            prop_assert_eq!(far.distance, (low - ln).max(ln - high).max(0));
+            prop_assert_eq!(far.support as usize, bins.len());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Several lengths of window at once, and one threshold for all of them.
+//!
+//! `W_w(t)` is the count of the last `w` panes, `M_w(t)` the sum of their expectations, w in {1, 2, 4, 10, 30} panes of 30 s. The
+//! score is the greatest over w of the tail of `W_w` under `M_w`, in decades. It is a truncated CUSUM: the best start of a change
+//! among the last 15 minutes, with no state of its own, so that a correction is judged by asking again.
+//!
+//! A spike is said only where `M_w >= 0.5`, a drop where `M_w >= 2.3 h`: below that even nothing at all is no evidence.
+//! Dispersion is fitted for each (class, scale); while a season is not known ("cold"), a wide one stands in, and drops are not
+//! said. Sources: Page 1954; Hoehle and Paul 2008; Noufaily et al. 2013.
+
+use super::dispersion::{Dispersion, Samples};
+use super::season::Known;
+use super::table::{ONE, Standing, Table, fixed, float};
+use super::tail::Tail;
+use serde::{Deserialize, Serialize};
+
+/// The scales, in panes.
+pub const SCALES: [u32; 5] = [1, 2, 4, 10, 30];
+
+/// The longest of them.
+pub const LONGEST: u32 = 30;
+
+/// Series that share their dispersion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Baskets of the whole shop.
+    Shop,
+    /// Baskets of a category.
+    Category,
+    /// Baskets of a seller.
+    SellerBaskets,
+    /// Lines of a seller.
+    SellerLines,
+}
+
+/// What is known of one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// What was counted.
+    pub count: i64,
+    /// What was expected, in fixed point.
+    pub mean: i64,
+}
+
+/// The windows of all scales that end together; `None` where there is no expectation.
+pub type Windows = [Option<Window>; 5];
+
+/// How a series stands, in one direction: the scale that stands out most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// Decided by integers.
+    pub standing: Standing,
+    /// Decades in millionths, on the side of the threshold on which `standing` is.
+    pub score: i64,
+    /// Index into [`SCALES`].
+    pub scale: usize,
+    /// The window.
+    pub window: Window,
+}
+
+/// How a series stands in both directions; `None` is quiet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Too many.
+    pub up: Option<Stand>,
+    /// Too few.
+    pub down: Option<Stand>,
+}
+
+impl Verdict {
+    /// The greater standing of the two.
+    pub fn standing(&self) -> Standing {
+        let of = |stand: &Option<Stand>| stand.map_or(Standing::Quiet, |stand| stand.standing);
+        of(&self.up).max(of(&self.down))
+    }
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    fits: Vec<Dispersion>,
+    all: Vec<Samples>,
+    today: Vec<Samples>,
+}
+
+/// Tables and samples of all classes and scales.
+pub struct Scan {
+    h: f64,
+    /// By class and scale.
+    tables: Vec<Table>,
+    /// By scale.
+    cold: Vec<Table>,
+    all: Vec<Samples>,
+    today: Vec<Samples>,
+}
+
+/// Before the first fit.
+const GUESS: Dispersion = Dispersion { a: 2.0, b: 0.01 };
+
+/// While the season is not known: a trailing mean misses a morning's rise by a quarter.
+const COLD: Dispersion = Dispersion { a: 2.0, b: 0.05 };
+
+fn slot(class: Class, scale: usize) -> usize {
+    class as usize * SCALES.len() + scale
+}
+
+impl Scan {
+    /// With threshold `h` in decades.
+    pub fn new(h: f64) -> Scan {
+        let n = 4 * SCALES.len();
+        Scan {
+            h,
+            tables: vec![Table::new(GUESS, h); n],
+            cold: vec![Table::new(COLD, h); SCALES.len()],
+            all: vec![Samples::default(); n],
+            today: vec![Samples::default(); n],
+        }
+    }
+
+    /// As it was when [`Scan::save`] was called; the threshold may be another.
+    pub fn restore(h: f64, saved: Saved) -> Scan {
+        let tables = saved.fits.into_iter().map(|fit| Table::new(fit, h)).collect();
+        Scan { tables, all: saved.all, today: saved.today, ..Scan::new(h) }
+    }
+
+    /// What a checkpoint must hold.
+    pub fn save(&self) -> Saved {
+        let fits = self.tables.iter().map(Table::dispersion).collect();
+        Saved { fits, all: self.all.clone(), today: self.today.clone() }
+    }
+
+    /// The threshold in millionths of a decade.
+    pub fn threshold(&self) -> i64 {
+        millionths(self.h)
+    }
+
+    /// Judges the windows of a series.
+    pub fn judge(&mut self, class: Class, known: Known, windows: &Windows) -> Verdict {
+        let least = fixed(core::f64::consts::LN_10 * self.h);
+        let mut verdict = Verdict::default();
+        for (scale, window) in windows.iter().enumerate() {
+            let Some(window) = window.filter(|window| window.mean >= ONE / 2) else { continue };
+            let table = if known == Known::Warm { &mut self.tables[slot(class, scale)] } else { &mut self.cold[scale] };
+            let up = table.above(window.count, window.mean);
+            let down = if window.mean >= least && known == Known::Warm {
+                table.below(window.count, window.mean)
+            } else {
+                Standing::Quiet
+            };
+            let dispersion = table.dispersion();
+            for (standing, rise, best) in [(up, true, &mut verdict.up), (down, false, &mut verdict.down)] {
+                if standing > Standing::Quiet {
+                    let score = self.score(window, dispersion, rise, standing);
+                    if best.is_none_or(|best| (best.standing, best.score) < (standing, score)) {
+                        *best = Some(Stand { standing, score, scale, window });
+                    }
+                }
+            }
+        }
+        verdict
+    }
+
+    /// The tail in millionths of a decade, kept on the side of the threshold that the table has decided on.
+    fn score(&self, window: Window, dispersion: Dispersion, rise: bool, standing: Standing) -> i64 {
+        let mean = float(window.mean);
+        let tail = Tail::new(mean, dispersion.variance(mean));
+        let score = millionths(if rise { tail.upper(window.count) } else { tail.lower(window.count) });
+        let whole = self.threshold();
+        match standing {
+            Standing::Holds => score.max(whole),
+            _ => score.clamp((whole + 1) / 2, whole - 1),
+        }
+    }
+
+    /// A window of the past, free of episodes.
+    pub fn sample(&mut self, class: Class, scale: usize, window: Window) {
+        self.today[slot(class, scale)].add(window.count, float(window.mean));
+    }
+
+    /// A day has closed: fits anew. `overlap`: whether the windows of a class were taken at every slide.
+    pub fn close_day(&mut self) {
+        for class in [Class::Shop, Class::Category, Class::SellerBaskets, Class::SellerLines] {
+            for (scale, panes) in SCALES.into_iter().enumerate() {
+                let at = slot(class, scale);
+                self.all[at].close(&mut self.today[at]);
+                // the windows of shop and categories are taken at every slide, those of sellers apart from each other
+                let overlap = if class <= Class::Category { f64::from(panes) } else { 1.0 };
+                let fit = self.all[at].fit(GUESS, overlap);
+                self.tables[at] = Table::new(fit, self.h);
+            }
+        }
+    }
+
+    /// Variance over mean and the rest, of a class at a scale.
+    pub fn fit(&self, class: Class, scale: usize) -> Dispersion {
+        self.tables[slot(class, scale)].dispersion()
+    }
+}
+
+fn millionths(decades: f64) -> i64 {
+    libm::rint(decades * 1e6) as i64
+}
+
+/// Windows whose means are multiplied by `rho`, one factor (fixed point) a scale.
+pub fn scaled(windows: &Windows, rho: &[i64; 5]) -> Windows {
+    let scale = |window: Window, rho: i64| Window {
+        mean: ((i128::from(window.mean) * i128::from(rho)) >> super::table::BITS).min(i64::MAX.into()) as i64,
+        ..window
+    };
+    std::array::from_fn(|i| windows[i].map(|window| scale(window, rho[i])))
+}

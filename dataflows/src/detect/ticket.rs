@@ -1,0 +1,226 @@
+//! `revenue_surge` by ticket: the mean log amount of a line is far above its usual value, whatever the number of lines does.
+//!
+//! z = sum (ln x - m) / sqrt(sum sd^2) over the lines of the last 60 s, 2 and 5 min, the greatest of the three. m and sd are the
+//! mean and the standard deviation of ln x of the category over the 24 h that end 5 min before the pane of the line: what goes on
+//! now is not in its own baseline, and a late row inside the lateness never moves it. For one category this is the
+//! (sum ln x - n m) / (sd sqrt n) of DETECTION 1.5; over the whole shop each line is held against its own category, so that a
+//! category of dear goods that sells more is no surge of tickets.
+//!
+//! Unit: standard errors. Needs 5 lines of 3 customers, and 100 lines in the baseline. A line counts with at most 4 standard
+//! deviations: one whale is a [large order](super::large_order), not a surge. Customers are counted in 64 buckets by a hash of
+//! theirs: never too many, and sums of buckets add and subtract. Amounts are logarithms of 1e-4, all sums are integers.
+
+use crate::row::round::div_half_even;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Buckets of customers.
+pub const BUCKETS: usize = 64;
+
+/// Fewer lines in the baseline than this say nothing.
+pub const BASE_LEAST: i64 = 100;
+
+/// Fewer lines than this are no surge.
+pub const LINES_LEAST: i64 = 5;
+
+/// Fewer customers than this are no surge.
+pub const CUSTOMERS_LEAST: i64 = 3;
+
+/// A line counts with at most so many standard deviations above the mean.
+const CLIP: i64 = 4;
+
+/// The least standard deviation: 0.10, in 1e-4.
+const SD_FLOOR: i64 = 1_000;
+
+/// Mean and standard deviation of ln x in 1e-4, and the lines they stand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Mean.
+    pub mean: i64,
+    /// Standard deviation, at least 0.10.
+    pub sd: i64,
+    /// Lines.
+    pub n: i64,
+}
+
+impl Base {
+    /// From n, the sum and the sum of squares; `None` below [`BASE_LEAST`] lines.
+    pub fn of([n, sum, squares]: [i64; 3]) -> Option<Base> {
+        if n < BASE_LEAST {
+            return None;
+        }
+        let [n128, sum, squares] = [n, sum, squares].map(i128::from);
+        let variance = (n128 * squares - sum * sum).max(0) as f64 / (n128 * (n128 - 1)) as f64;
+        let sd = (libm::rint(libm::sqrt(variance)) as i64).max(SD_FLOOR);
+        Some(Base { mean: div_half_even(sum, n128) as i64, sd, n })
+    }
+
+    /// How far an amount lies above the mean.
+    pub fn above(&self, ln: i32) -> i64 {
+        i64::from(ln) - self.mean
+    }
+}
+
+/// Sums over lines by pane, with those of the 24 h that end 5 min before the newest pane that was asked about. Linear.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The pane for which `sum` stands.
+    at: u32,
+    sum: [i64; 3],
+    inside: VecDeque<(u32, [i64; 3])>,
+    ahead: VecDeque<(u32, [i64; 3])>,
+}
+
+/// Spans of a [`Baseline`] in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// 24 h.
+    pub day: u32,
+    /// 5 min.
+    pub gap: u32,
+}
+
+fn add(a: &mut [i64; 3], b: &[i64; 3], sign: i64) {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += sign * b);
+}
+
+impl Baseline {
+    /// `n` lines of an amount in a pane; cancellations are negative.
+    pub fn add(&mut self, pane: u32, ln: i32, n: i64, spans: Spans) {
+        let ln = i64::from(ln);
+        let v = [n, n * ln, n * ln * ln];
+        let old = pane + spans.gap <= self.at;
+        if old && pane + spans.gap + spans.day <= self.at {
+            return;
+        }
+        if old {
+            add(&mut self.sum, &v, 1);
+        }
+        let panes = if old { &mut self.inside } else { &mut self.ahead };
+        let i = panes.partition_point(|p| p.0 < pane);
+        match panes.get_mut(i) {
+            Some(known) if known.0 == pane => add(&mut known.1, &v, 1),
+            _ => panes.insert(i, (pane, v)),
+        }
+    }
+
+    /// The baseline of lines in the pane `pane`. Questions come in the order of the panes; one about an earlier pane is answered
+    /// as of the newest.
+    pub fn of(&mut self, pane: u32, spans: Spans) -> Option<Base> {
+        self.at = self.at.max(pane);
+        while let Some(next) = self.ahead.pop_front_if(|p| p.0 + spans.gap <= self.at) {
+            add(&mut self.sum, &next.1, 1);
+            self.inside.push_back(next);
+        }
+        while let Some(old) = self.inside.pop_front_if(|p| p.0 + spans.gap + spans.day <= self.at) {
+            add(&mut self.sum, &old.1, -1);
+        }
+        Base::of(self.sum)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.inside.is_empty() && self.ahead.is_empty()
+    }
+}
+
+/// Lines of one pane against their baselines: sums that add over panes, categories and workers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// Lines, less those cancelled.
+    pub n: i64,
+    /// Sum of ln x - m, clipped, in 1e-4.
+    pub above: i64,
+    /// Sum of the variances, in 1e-8.
+    pub variance: i64,
+    /// Net lines by a hash of the customer.
+    pub buckets: Vec<i64>,
+    /// Net lines without a customer: each is a customer of its own.
+    pub anonymous: i64,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Lines { n: 0, above: 0, variance: 0, buckets: vec![0; BUCKETS], anonymous: 0 }
+    }
+}
+
+impl Lines {
+    /// `n` lines of an amount against their baseline.
+    pub fn line(&mut self, base: &Base, ln: i32, customer: [u64; 2], n: i64) {
+        self.n += n;
+        self.above += n * base.above(ln).min(CLIP * base.sd);
+        self.variance += n * base.sd * base.sd;
+        if customer == [0, 0] {
+            self.anonymous += n;
+        } else {
+            self.buckets[customer[0] as usize % BUCKETS] += n;
+        }
+    }
+
+    /// Adds.
+    pub fn add(&mut self, other: &Lines) {
+        self.n += other.n;
+        self.above += other.above;
+        self.variance += other.variance;
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(a, b)| *a += b);
+        self.anonymous += other.anonymous;
+    }
+
+    /// Whether it is all zero.
+    pub fn is_nothing(&self) -> bool {
+        (self.n, self.above, self.variance, self.anonymous) == (0, 0, 0, 0) && self.buckets.iter().all(|b| *b == 0)
+    }
+
+    /// Customers, at least.
+    pub fn customers(&self) -> i64 {
+        self.buckets.iter().filter(|b| **b > 0).count() as i64 + self.anonymous.max(0)
+    }
+
+    /// z in millionths; `None` below the least numbers of lines and customers.
+    pub fn z(&self) -> Option<i64> {
+        if self.n < LINES_LEAST || self.customers() < CUSTOMERS_LEAST || self.variance <= 0 {
+            return None;
+        }
+        Some(libm::rint(self.above as f64 * 1e6 / libm::sqrt(self.variance as f64)) as i64)
+    }
+
+    /// The mean of ln x - m, in 1e-4.
+    pub fn mean_above(&self) -> i64 {
+        if self.n == 0 { 0 } else { div_half_even(self.above.into(), self.n.into()) as i64 }
+    }
+}
+
+/// The scale at which a series stands out most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surge {
+    /// Of [`SCALES`], in panes.
+    pub panes: u32,
+    /// z, in millionths.
+    pub z: i64,
+    /// The lines of the scale.
+    pub lines: Lines,
+}
+
+/// The scales in panes of 30 s: 60 s, 2 and 5 min.
+pub const SCALES: [u32; 3] = [2, 4, 10];
+
+/// The greatest z over the scales that end with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
+pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> Option<Surge> {
+    let mut newest = panes.rev().filter(|p| p.0 <= end).peekable();
+    let (mut lines, mut best) = (Lines::default(), None::<Surge>);
+    for scale in SCALES {
+        while let Some((_, pane)) = newest.next_if(|p| p.0 + scale * slide > end) {
+            lines.add(pane);
+        }
+        if let Some(z) = lines.z()
+            && best.as_ref().is_none_or(|best| z > best.z)
+        {
+            best = Some(Surge { panes: scale, z, lines: lines.clone() });
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests;

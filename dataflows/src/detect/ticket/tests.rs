@@ -1,0 +1,83 @@
+//! By hand, then against the lines one by one.
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn a_baseline_needs_a_hundred_lines_and_has_some_spread() {
+    assert_eq!(Base::of([99, 99, 99]), None);
+    assert_eq!(Base::of([100, 100 * 46_052, 100 * 46_052 * 46_052]), Some(Base { mean: 46_052, sd: 1_000, n: 100 }));
+    // half at 0, half at 10,000: sd = 5000 * sqrt(100/99) = 5025.19
+    assert_eq!(Base::of([100, 500_000, 5_000_000_000]), Some(Base { mean: 5_000, sd: 5_025, n: 100 }));
+}
+
+const BASE: Base = Base { mean: 40_000, sd: 8_000, n: 500 };
+
+fn pane(lines: &[(i32, u64)]) -> Lines {
+    let mut pane = Lines::default();
+    lines.iter().for_each(|(ln, customer)| pane.line(&BASE, *ln, [*customer, 0], 1));
+    pane
+}
+
+#[test]
+fn few_lines_few_customers_and_one_whale_are_no_surge() {
+    let dear = 40_000 + 24_000; // three deviations
+    let z = |lines: &[(i32, u64)]| pane(lines).z();
+    assert_eq!(z(&[(dear, 1), (dear, 2), (dear, 3), (dear, 4)]), None);
+    assert_eq!(z(&[(dear, 1), (dear, 1), (dear, 1), (dear, 2), (dear, 2)]), None);
+    // 5 * 3 / sqrt 5
+    assert_eq!(z(&[(dear, 1), (dear, 2), (dear, 3), (dear, 4), (dear, 5)]), Some(6_708_204));
+    // a million times the usual amount counts as four deviations: 4 / sqrt 5
+    assert_eq!(z(&[(200_000, 1), (40_000, 2), (40_000, 3), (40_000, 4), (40_000, 5)]), Some(1_788_854));
+    let mut nobody = Lines::default();
+    (0..5).for_each(|_| nobody.line(&BASE, dear, [0, 0], 1));
+    assert_eq!((nobody.customers(), nobody.z()), (5, Some(6_708_204)));
+}
+
+#[test]
+fn the_scale_that_stands_out_most() {
+    let (dear, usual) =
+        (pane(&[(50_000, 1), (50_000, 2), (50_000, 3), (50_000, 4), (50_000, 5)]), pane(&[(40_000, 1), (40_000, 2)]));
+    let panes = [(100, &usual), (130, &usual), (240, &dear), (270, &dear), (300, &usual)];
+    // 60 s: dear and usual; 2 min: two dear, one usual: 10 * 10000 / (8000 sqrt 12); 5 min: one more pane of usual ones
+    let found = surge(panes.into_iter(), 300, 30).unwrap();
+    assert_eq!((found.panes, found.lines.n, found.z), (4, 12, 3_608_439));
+    assert_eq!(surge(panes.into_iter(), 270, 30).unwrap().panes, 2, "what is newer than the end is left out");
+}
+
+proptest! {
+    /// The running sums are those of the lines, whatever comes late or goes.
+    #[test]
+    fn the_baseline_is_that_of_the_list(steps in proptest::collection::vec((0..12u32, 0..60u32, 0..5_000i32, -2..60i64), 1..60)) {
+        let spans = Spans { day: 100, gap: 10 };
+        let (mut baseline, mut list, mut at) = (Baseline::default(), vec![], 0);
+        for (ahead, back, ln, n) in steps {
+            at += ahead;
+            let asked = baseline.of(at, spans);
+            let naive = |list: &[(u32, i32, i64)]| {
+                let inside = list.iter().filter(|l| l.0 + 10 <= at && l.0 + 110 > at);
+                Base::of(inside.fold([0; 3], |s, l| {
+                    let ln = i64::from(l.1);
+                    [s[0] + l.2, s[1] + l.2 * ln, s[2] + l.2 * ln * ln]
+                }))
+            };
+            prop_assert_eq!(asked, naive(&list));
+            let pane = at.saturating_sub(back);
+            baseline.add(pane, ln, n, spans);
+            list.push((pane, ln, n));
+        }
+    }
+
+    /// Lines that are added and taken away in any order leave no trace.
+    #[test]
+    fn cancelled_lines_never_were(kept in proptest::collection::vec((0..90_000i32, 0..200u64), 0..30), gone in proptest::collection::vec((0..90_000i32, 0..200u64), 0..30)) {
+        let mut pane_of_all = pane(&kept);
+        let mut odd = Lines::default();
+        for (ln, customer) in gone {
+            pane_of_all.line(&BASE, ln, [customer, 0], 1);
+            odd.line(&BASE, ln, [customer, 0], -1);
+        }
+        pane_of_all.add(&odd);
+        prop_assert_eq!(pane_of_all, pane(&kept));
+    }
+}
