@@ -31,6 +31,7 @@ const COMMON: [&str; 4] =
     ["windows=60s/30s", "features.enabled=false", "replay.epoch_bytes=64KiB", "events.write_suppressed=true"];
 /// The settings of each kind of rules.
 const GROWTH: [&str; 1] = ["events.enabled=true"];
+const STATISTICAL: [&str; 3] = ["events.enabled=false", "detect.enabled=true", "time.zone=America/Sao_Paulo"];
 
 #[derive(Parser)]
 #[command(about = "Precision, recall and delay of the detection on generated shops")]
@@ -48,7 +49,7 @@ struct Arguments {
     #[arg(long, default_value = "7d", value_parser = value::span, value_name = "TIME")]
     test: i64,
     /// Which rules
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "growth")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "growth,statistical")]
     rules: Vec<Rules>,
     /// A setting of the product for all rules, SECTION.KEY=VALUE; may be repeated
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
@@ -105,6 +106,8 @@ enum Scenario {
 enum Rules {
     /// A window against the one before
     Growth,
+    /// Counts against what is expected, and the other detectors
+    Statistical,
 }
 
 fn seeds(text: &str) -> Result<Vec<u64>, String> {
@@ -138,11 +141,16 @@ impl Arguments {
     }
 
     /// The settings of the product under some rules.
-    fn settings(&self, rules: Rules) -> Result<Settings> {
+    fn settings(&self, rules: Rules, shop: &generate::Settings) -> Result<Settings> {
         let own: &[&str] = match rules {
             Rules::Growth => &GROWTH,
+            Rules::Statistical => &STATISTICAL,
         };
-        let given = COMMON.iter().chain(own).map(|text| (*text).to_owned()).chain(self.set.clone());
+        let announced = generate::foresee(shop)?.announced;
+        let calendar = announced.iter().map(|sale| format!("{}/{} {}", sale.start_ts, sale.end_ts, sale.entity_id));
+        let calendar = format!("detect.calendar={}", calendar.collect::<Vec<_>>().join(","));
+        let own = own.iter().map(|text| (*text).to_owned()).chain((rules == Rules::Statistical).then_some(calendar));
+        let given = COMMON.iter().map(|text| (*text).to_owned()).chain(own).chain(self.set.clone());
         let flags = given.map(|text| {
             let (path, value) = text.split_once('=').context("write SECTION.KEY=VALUE")?;
             Ok(Flag { name: "--set".into(), path: path.trim().into(), text: value.trim().into() })
@@ -156,10 +164,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut results = vec![];
     for &rules in &arguments.rules {
-        let settings = arguments.settings(rules)?;
         let mut cases: Vec<Case> = vec![];
         for &seed in &arguments.seeds {
             let shop = arguments.shop(seed);
+            let settings = arguments.settings(rules, &shop)?;
             let (cost, judged) = cost(|| protocol::run(&shop, &settings, arguments.workers));
             let judged = judged?;
             if let Some(folder) = &arguments.folder {

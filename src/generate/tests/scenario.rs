@@ -17,6 +17,7 @@ fn flat(kind: Kind) -> Settings {
         returns: 0.0,
         duplicates: 0.0,
         cancels: 0.0,
+        rate: 60.0,
         span: Some(24 * HOUR),
         incidents: Incidents::Scattered { per_day: 3, after: 2 * HOUR, gap: 90 * MINUTE },
         ..Settings::protocol(3, 0)
@@ -42,21 +43,32 @@ fn span(label: &Label) -> (i64, i64) {
 }
 
 #[test]
-fn a_ramp_grows_and_a_trend_stays() {
-    let ramp = Settings { shapes: vec![Shape::Ramp], rate: 3_000.0, ..flat(Kind::Spike) };
-    let trend = Settings { rate: 3_000.0, ..flat(Kind::Trend) };
-    for (settings, quarters) in [(ramp, [0.125, 0.375, 0.625, 0.875]), (trend, [0.25, 0.75, 1.0, 1.0])] {
-        let (records, labels, _) = played(Settings { span: Some(12 * HOUR), ..settings });
-        let label = labels.iter().max_by(|a, b| a.magnitude.total_cmp(&b.magnitude)).unwrap();
-        let (start, end) = span(label);
-        for (quarter, strength) in quarters.into_iter().enumerate() {
-            let from = start + (end - start) * quarter as i64 / 4;
-            let until = start + (end - start) * (quarter as i64 + 1) / 4;
-            let sales = records.iter().filter(|r| (from..until).contains(&r.1)).count() as f64;
-            let factor = sales / ((until - from) as f64 * 3_000.0 / MINUTE as f64);
-            let expected = 1.0 + (label.magnitude - 1.0) * strength;
-            assert!((factor - expected).abs() < 0.1 * expected, "{label:?} quarter {quarter}: {factor} {expected}");
-        }
+fn shapes_grow_and_fade_and_their_mass_is_their_area() {
+    for shape in Shape::ALL {
+        let area = (0..10_000).map(|i| shape.strength((f64::from(i) + 0.5) / 10_000.0)).sum::<f64>() / 10_000.0;
+        // The whole of it lies in any window that is longer.
+        let whole = shape.mass(900_000.0, 300_000.0) / 300_000.0;
+        assert!((area - whole).abs() < 1e-3, "{shape:?} {area} {whole}");
+        assert!(shape.mass(60_000.0, 300_000.0) <= 60_000.0);
+    }
+    assert_eq!([0.0, 0.5, 1.0].map(|share| Shape::Triangle.strength(share)), [0.0, 1.0, 0.0]);
+    assert_eq!([0.0, 0.5, 1.0].map(|share| Shape::Ramp.strength(share)), [0.0, 0.5, 1.0]);
+}
+
+#[test]
+fn a_trend_grows_and_stays() {
+    let rate = 300.0;
+    let trend = Settings { rate, span: Some(9 * HOUR), clumping: 1.0, ..flat(Kind::Trend) };
+    let (records, labels, _) = played(trend);
+    let label = labels.iter().max_by(|a, b| a.magnitude.total_cmp(&b.magnitude)).unwrap();
+    let (start, end) = span(label);
+    for (quarter, strength) in [0.25, 0.75, 1.0, 1.0].into_iter().enumerate() {
+        let from = start + (end - start) * quarter as i64 / 4;
+        let until = start + (end - start) * (quarter as i64 + 1) / 4;
+        let sales = records.iter().filter(|r| (from..until).contains(&r.1)).count() as f64;
+        let factor = sales / ((until - from) as f64 * rate / MINUTE as f64);
+        let expected = 1.0 + (label.magnitude - 1.0) * strength;
+        assert!((factor - expected).abs() < 0.1 * expected, "{label:?} quarter {quarter}: {factor} {expected}");
     }
 }
 
@@ -90,7 +102,7 @@ fn one_whale_is_one_line_and_stock_runs_out_when_the_label_says() {
         let usual = records.iter().map(|r| r.4).sum::<i64>() / records.len() as i64;
         assert!(largest.unwrap().4 > 20 * usual && largest.unwrap().3 > 20, "{largest:?} {usual}");
     }
-    let (records, labels, stock) = played(Settings { span: Some(12 * HOUR), ..flat(Kind::Stock) });
+    let (records, labels, stock) = played(Settings { rate: 200.0, span: Some(12 * HOUR), ..flat(Kind::Stock) });
     let out: Vec<&Label> = labels.iter().filter(|label| span(label).1 < span(label).0 + 6 * HOUR).collect();
     assert!(!out.is_empty());
     for label in out {
@@ -107,7 +119,7 @@ fn one_whale_is_one_line_and_stock_runs_out_when_the_label_says() {
 #[test]
 fn what_excites_keeps_the_mean_and_clumps() {
     let counts = |excitement| {
-        let shop = Settings { excitement, clumping: 1.0, kinds: vec![], broken: 0.0, span: Some(6 * HOUR), ..flat(Kind::Spike) };
+        let shop = Settings { excitement, clumping: 1.0, kinds: vec![], rate: 600.0, span: Some(6 * HOUR), ..flat(Kind::Spike) };
         let mut minutes = vec![0.0; 72];
         for record in stream(shop.clone()) {
             minutes[((record.at - shop.start) / (5 * MINUTE)).min(71) as usize] += 1.0;
@@ -123,11 +135,11 @@ fn what_excites_keeps_the_mean_and_clumps() {
 
 #[test]
 fn large_units_have_a_tail_and_disorder_multiplies() {
-    let quiet = Settings { span: Some(3 * HOUR), kinds: vec![], ..Settings::protocol(5, 0) };
+    let quiet = Settings { span: Some(HOUR), kinds: vec![], ..Settings::protocol(5, 0) };
     let most = |pareto| {
         let mut units: Vec<i64> = played(Settings { pareto, ..quiet.clone() }).0.into_iter().map(|r| r.3).collect();
         units.sort_unstable();
-        units[units.len() - units.len() / 2_000 - 1]
+        units[units.len() - units.len() / 500 - 1]
     };
     assert!(most(0.05) > most(0.0), "{} {}", most(0.05), most(0.0));
     let cancels = |disorder| {
@@ -141,7 +153,7 @@ fn large_units_have_a_tail_and_disorder_multiplies() {
 
 #[test]
 fn what_is_foreseen_comes_to_pass() {
-    let settings = Settings { span: Some(24 * HOUR), rate: 60.0, ..Settings::protocol(4, 2 * HOUR) };
+    let settings = Settings { span: Some(24 * HOUR), rate: 20.0, ..Settings::protocol(4, 2 * HOUR) };
     let foreseen = foresee(&settings).unwrap();
     let mut generator = stream(settings);
     generator.by_ref().for_each(drop);
@@ -159,7 +171,7 @@ fn what_is_foreseen_comes_to_pass() {
 
 #[test]
 fn stress_follows_other_laws() {
-    let hash_of = |settings: Settings| hash(stream(Settings { span: Some(HOUR), ..settings }));
+    let hash_of = |settings: Settings| hash(stream(Settings { span: Some(HOUR / 10), ..settings }));
     assert_ne!(hash_of(Settings::stress(1, 0)), hash_of(Settings::protocol(1, 0)));
     assert_eq!(hash_of(Settings::stress(1, 0)), hash_of(Settings::stress(1, 0)));
     let shop = Settings { season_drift: 1.0, ..Settings::protocol(1, 0) };
