@@ -71,6 +71,11 @@ impl Store {
         Store { metrics: Some(metrics), ..self }
     }
 
+    /// A folder beside the checkpoints.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
     /// What its checkpoints depend on.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint

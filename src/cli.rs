@@ -11,7 +11,11 @@ pub mod live;
 #[cfg(feature = "kafka")]
 mod restart;
 pub mod demo;
+mod inputs;
+mod caching;
 pub mod replay;
+#[cfg(feature = "parquet")]
+pub mod features;
 pub mod generate;
 pub mod score;
 #[cfg(feature = "kafka")]
@@ -152,6 +156,8 @@ impl Session {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    #[cfg(feature = "parquet")]
+    Features(features::Features),
     #[cfg(feature = "kafka")]
     Run(live::Run),
     Generate(generate::Generate),
@@ -191,6 +197,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
     match cli.command {
         Command::Demo(args) => args.run(world, &session),
         Command::Replay(args) => args.run(world, &session),
+        #[cfg(feature = "parquet")]
+        Command::Features(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]
         Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),

@@ -174,7 +174,7 @@ where
 
 /// What must be the same in all processes of a cluster, as text.
 fn fingerprint(job: &Job) -> String {
-    let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared())).collect();
+    let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared(), i.stock)).collect();
     let live = job.live.as_ref().map(|live| (live.source.name(), live.max_future));
     format!("{:?} {:?} {} {} {:?} {inputs:?} {live:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
 }
@@ -256,13 +256,14 @@ where
             let resume = from.as_ref().map(|from| store.resume(from, index, peers)).transpose()?;
             *context = context.clone().with(Snapshots::new(Some(store.keeper(index, from.as_ref())?), resume));
         }
-        let inputs = self
-            .job
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(i, input)| Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)? }));
+        let inputs = self.job.inputs.iter().enumerate().map(|(i, input)| {
+            let keep = input.cache().map(|cache| cache.worker());
+            Ok(clock::Input { format: input.format, feed: input.feed(i, index, peers)?, keep })
+        });
         let mut decoder = Decoder::new(self.job.schema.clone());
+        if let Some(stock) = self.job.inputs.iter().position(|input| input.stock) {
+            decoder = decoder.stock(stock as u32);
+        }
         let inputs = match &self.job.live {
             None => Inputs::Stored(inputs.collect::<Result<_, Error>>()?),
             Some(live) => {

@@ -17,6 +17,7 @@ use dataflows::edge::Table;
 use dataflows::plan::Plan;
 use histogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -173,6 +174,30 @@ pub struct Sink {
     pub transaction: Histogram,
 }
 
+/// Events that went to a webhook, and those that did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// Events that the receiver took.
+    pub sent: u64,
+    /// Attempts that failed and were repeated.
+    pub retried: u64,
+    /// Events that the receiver will never take.
+    pub refused: u64,
+    /// Events that were given up since too many waited, or the run ended.
+    pub dropped: u64,
+    /// Events that wait.
+    pub waiting: usize,
+}
+
+/// Asks a webhook how it goes.
+pub struct Ask(pub Box<dyn Fn() -> Posted + Send + Sync>);
+
+impl fmt::Debug for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)().fmt(f)
+    }
+}
+
 /// Checkpoints.
 #[derive(Debug, Default)]
 pub struct Checkpoint {
@@ -186,6 +211,23 @@ pub struct Checkpoint {
     pub pause: Histogram,
     /// Bytes of the last one.
     pub bytes: AtomicU64,
+}
+
+/// Serving the last features.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// Whether they are served.
+    pub on: AtomicBool,
+    /// The watermark that answers are made from, in milliseconds since the Unix epoch; 0 before there is one.
+    pub watermark: AtomicI64,
+    /// Keys by table.
+    pub keys: [AtomicU64; Table::COUNT],
+    /// Requests that were answered, and that were refused.
+    pub requests: [AtomicU64; 2],
+    /// Values by status, see [`crate::serving::feast::STATUSES`].
+    pub values: [AtomicU64; 4],
+    /// From the whole request to the whole answer.
+    pub duration: Histogram,
 }
 
 /// See the [module](self).
@@ -222,8 +264,12 @@ pub struct Metrics {
     pub source: Source,
     /// Writing.
     pub sink: Sink,
+    /// Asks the webhook, where there is one.
+    pub posted: OnceLock<Ask>,
     /// Checkpoints.
     pub checkpoint: Checkpoint,
+    /// Serving.
+    pub serving: Serving,
 }
 
 /// The time of day in milliseconds since the Unix epoch.
@@ -257,7 +303,9 @@ impl Metrics {
             latency: Histogram::default(),
             source: Source::default(),
             sink: Sink::default(),
+            posted: OnceLock::new(),
             checkpoint: Checkpoint::default(),
+            serving: Serving::default(),
         }
     }
 

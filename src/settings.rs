@@ -60,6 +60,8 @@ pub struct Settings {
     pub schema: Schema,
     /// How inputs keep pace.
     pub clock: Clock,
+    /// The file that says what is in stock; empty without one.
+    pub stock: String,
     /// Bytes in an epoch of a file.
     pub epoch_bytes: u64,
     /// Where the brokers are, and what is there.

@@ -20,6 +20,7 @@ pub mod records;
 
 pub use generated::Line;
 
+use crate::cache::{Builder, Cache, Caches, Found};
 use crate::error::Error;
 use dataflows::clock::{Blocks, Feed, Format, Pull};
 use std::path::Path;
@@ -36,10 +37,16 @@ pub struct Input {
     pub format: Format,
     /// Bytes stored, if known.
     pub size: Option<u64>,
+    /// Whether its records say what is in stock, and are no sales.
+    pub stock: bool,
     reading: Reading,
+    /// Where what is decoded of it is written down.
+    cache: Option<Arc<Builder>>,
 }
 
 enum Reading {
+    /// By all workers, with nothing left to decode.
+    Cache(Arc<Cache>),
     /// By all workers.
     Blocks(Arc<dyn Blocks>),
     /// By the worker whose turn it is, or by the first one.
@@ -54,13 +61,38 @@ enum Packing {
     Zstd,
 }
 
+impl Packing {
+    /// What it is called, if there is any.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Packing::None => None,
+            Packing::Gzip => Some("gzip"),
+            Packing::Zstd => Some("zstd"),
+        }
+    }
+}
+
 impl Input {
     /// An input named on the command line: a path, or `-` for standard input. The format follows the name unless it is given.
     ///
     /// # Errors
     /// When it cannot be read, or its name does not say what it is.
     pub fn open(name: &str, format: Option<Format>) -> Result<Input, Error> {
+        Input::open_with(name, format, None)
+    }
+
+    /// The same; a file that was decoded before is read from its cache, and one that was not gets a cache.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its name does not say what it is.
+    pub fn open_with(name: &str, format: Option<Format>, caches: Option<&Caches>) -> Result<Input, Error> {
+        let uncached = || {
+            if caches.is_some() {
+                tracing::warn!("no cache of {name}: only files have one");
+            }
+        };
         if name == "-" {
+            uncached();
             let opener: Opener = Box::new(|| Ok(Box::new(pipe::Pipe::new(|| Ok(std::io::stdin())))));
             return Ok(Input::front(name, format.unwrap_or(Format::Json), None, opener, true));
         }
@@ -73,6 +105,7 @@ impl Input {
         let (known, packing) = kind(name);
         let format = format.or(known).ok_or_else(|| cannot(UNKNOWN.into()))?;
         if !meta.is_file() {
+            uncached();
             let path = path.to_owned();
             let opener: Opener = match packing {
                 Packing::None => Box::new(move || Ok(Box::new(pipe::Pipe::new(move || std::fs::File::open(path))))),
@@ -82,12 +115,30 @@ impl Input {
         }
         let file = std::fs::File::open(path).map_err(|e| cannot(e.to_string()))?;
         let size = meta.len();
+        let found = caches.map(|caches| caches.look(name, &file, format, packing.name()));
+        let cache = match found {
+            Some(Found::Cache(cache)) => {
+                let reading = Reading::Cache(cache);
+                return Ok(Input { name: name.into(), format, size: Some(size), stock: false, reading, cache: None });
+            }
+            Some(Found::Builder(builder)) => Some(builder),
+            Some(Found::Nothing) | None => None,
+        };
         if packing == Packing::None && format == Format::Json {
             let reading = Reading::Blocks(Arc::new(file::Plain::new(file, size)));
-            return Ok(Input { name: name.into(), format, size: Some(size), reading });
+            return Ok(Input { name: name.into(), format, size: Some(size), stock: false, reading, cache });
         }
         let opener: Opener = Box::new(move || file::packed(file, packing));
-        Ok(Input::front(name, format, Some(size), opener, false))
+        Ok(Input { cache, ..Input::front(name, format, Some(size), opener, false) })
+    }
+
+    /// The file of `[stock]`, which is read beside the sales: like any input it holds the watermark back until it has ended or is
+    /// ahead, so that what was in stock is known before the sales that follow.
+    ///
+    /// # Errors
+    /// Those of [`Input::open`].
+    pub fn stock(name: &str) -> Result<Input, Error> {
+        Ok(Input { stock: true, ..Input::open(name, None)? })
     }
 
     /// Sales made by this program: JSON lines, each with its time of arrival in milliseconds. They come at that pace times
@@ -99,7 +150,7 @@ impl Input {
 
     fn front(name: &str, format: Format, size: Option<u64>, opener: Opener, only_copy: bool) -> Input {
         let reading = Reading::Front { opener: Mutex::new(Some(opener)), only_copy };
-        Input { name: name.into(), format, size, reading }
+        Input { name: name.into(), format, size, stock: false, reading, cache: None }
     }
 
     /// How one worker reads this input, the `i`-th.
@@ -108,6 +159,10 @@ impl Input {
     /// When it cannot be opened there.
     pub fn feed(&self, i: usize, worker: usize, peers: usize) -> Result<Feed, Error> {
         match &self.reading {
+            Reading::Cache(cache) => {
+                let kept = cache.worker().map_err(|e| Error::Input(format!("cannot read {}: {e}", self.name)))?;
+                Ok(Feed::Kept(kept))
+            }
             Reading::Blocks(file) => Ok(Feed::Blocks(file.clone())),
             Reading::Front { opener, only_copy } => {
                 let owner = if *only_copy { 0 } else { i % peers };
@@ -119,9 +174,14 @@ impl Input {
         }
     }
 
+    /// Where what is decoded of it is written down, if it is.
+    pub fn cache(&self) -> Option<&Arc<Builder>> {
+        self.cache.as_ref()
+    }
+
     /// Whether all workers read it; the same on all processes, or they would wait for each other.
     pub fn shared(&self) -> bool {
-        matches!(self.reading, Reading::Blocks(_))
+        matches!(self.reading, Reading::Blocks(_) | Reading::Cache(_))
     }
 }
 

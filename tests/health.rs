@@ -10,21 +10,21 @@ use vitrine::http::ask;
 const START: i64 = 1_769_853_600_000;
 
 /// A replay of standard input, which stays open, so that the run goes on for as long as the test wants.
-struct Running {
+pub struct Running {
     child: Child,
     input: Option<ChildStdin>,
-    address: String,
-    _dir: tempfile::TempDir,
+    pub address: String,
+    dir: tempfile::TempDir,
 }
 
-fn vitrine(args: &[&str]) -> Command {
+pub fn vitrine(args: &[&str]) -> Command {
     let mut command = Command::new(cargo_bin("vitrine"));
     command.args(args).env_remove("RUST_LOG").env_remove("VITRINE_CONFIG").env("NO_COLOR", "1");
     command
 }
 
 impl Running {
-    fn start(more: &[&str]) -> Running {
+    pub fn start(more: &[&str]) -> Running {
         let dir = tempfile::tempdir().unwrap();
         let args = ["-v", "replay", "-", "--out", "out", "--set", "http.listen=127.0.0.1:0", "--set", "replay.epoch_bytes=1000"];
         let mut command = vitrine(&[&args, more].concat());
@@ -38,11 +38,11 @@ impl Running {
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let input = child.stdin.take();
-        Running { child, input, address: address.unwrap(), _dir: dir }
+        Running { child, input, address: address.unwrap(), dir }
     }
 
     /// A sale every 100 ms, from the one with this number on; the watermark follows 2 s behind.
-    fn sales(&mut self, numbers: std::ops::Range<i64>) {
+    pub fn sales(&mut self, numbers: std::ops::Range<i64>) {
         let line = |n: i64| {
             format!(
                 r#"{{"id_sale":"s{n}","id_product":"p","seller":"x","price":1.00,"tp_payment":"PIX","sale_date":{}}}"#,
@@ -50,11 +50,22 @@ impl Running {
             )
         };
         let text: String = numbers.map(|n| line(n) + "\n").collect();
-        let input = self.input.as_mut().unwrap();
-        input.write_all(text.as_bytes()).and_then(|()| input.flush()).unwrap();
+        self.write(text.as_bytes());
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub fn write(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(bytes).and_then(|()| input.flush()).unwrap();
+    }
+
+    /// Ends the input and the run; where the results are.
+    pub fn results(&mut self) -> std::path::PathBuf {
+        drop(self.input.take());
+        assert!(self.child.wait().unwrap().success());
+        self.dir.path().join("out")
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
         let answer = ask::get(&self.address, path, Duration::from_secs(60)).unwrap();
         (answer.code, answer.text)
     }
@@ -64,7 +75,7 @@ impl Running {
     }
 
     /// Asks until the status says so.
-    fn until(&self, said: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&self, said: impl Fn(&Value) -> bool) -> Value {
         loop {
             let status = self.status();
             if said(&status) {
@@ -74,7 +85,7 @@ impl Running {
         }
     }
 
-    fn finish(mut self) -> i32 {
+    pub fn finish(mut self) -> i32 {
         drop(self.input.take());
         self.child.wait().unwrap().code().unwrap()
     }
@@ -88,7 +99,7 @@ impl Drop for Running {
 }
 
 /// The value of a metric in the text format, by name with labels.
-fn metric(text: &str, name: &str) -> Option<f64> {
+pub fn metric(text: &str, name: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 

@@ -25,3 +25,5 @@ mod source;
 mod kills;
 #[path = "kafka/health.rs"]
 mod health;
+#[path = "kafka/serving.rs"]
+mod serving;

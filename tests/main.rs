@@ -7,7 +7,9 @@ mod settings;
 mod oracle;
 mod golden;
 mod health;
+mod serving;
 mod invariance;
+mod cache;
 mod cli;
 mod score;
 #[cfg(feature = "kafka")]

@@ -16,6 +16,7 @@
 //! | `harness` | compares an engine with the oracle, line by line |
 //! | `engine`, `shelf` | the product, and where it keeps its checkpoints |
 //! | `against`, `restart` | the product against the oracle, in one run and through restarts |
+//! | `profiles` | the tables that the oracle does not know: the same on any number of workers, through restarts, in any order |
 
 pub mod record;
 pub mod params;
@@ -31,6 +32,7 @@ pub mod shelf;
 pub mod engine;
 mod against;
 mod restart;
+mod profiles;
 mod regressions;
 pub mod by_hand;
 mod properties;

@@ -95,6 +95,18 @@ fn only_the_kafka_folders_know_the_kafka_client() {
     assert_eq!(strangers, [""; 0]);
 }
 
+/// Bytes are taken for structs in one module, which is small enough to be read by whoever doubts it.
+#[test]
+fn only_one_module_knows_abomonation() {
+    let all = ["src", "dataflows/src", "experiments/src"].map(|folder| places(folder, &["abomonation", "Abomonation"])).concat();
+    let (known, strangers): (Vec<String>, Vec<String>) =
+        all.into_iter().partition(|place| place.starts_with("src/cache/image.rs:"));
+    assert!(!known.is_empty(), "the search finds it");
+    assert_eq!(strangers, [""; 0]);
+    let manifests = [read("Cargo.toml"), read("dataflows/Cargo.toml"), read("experiments/Cargo.toml")];
+    assert_eq!(manifests.iter().filter(|manifest| manifest.contains("abomonation")).count(), 1);
+}
+
 /// The first line of a file says what it is for.
 #[test]
 fn every_module_begins_with_its_doc() {

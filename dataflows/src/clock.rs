@@ -35,9 +35,10 @@ mod bound;
 mod tally;
 mod run;
 
+pub use binding::Block;
 pub use checkpoint::Every;
 pub use context::{Context, Counters, Counts, Failure, Sizes, Waiting};
-pub use feed::{Blocks, Decode, Feed, Format, Input, Inputs, Pull, Pulled, RawBlock};
+pub use feed::{Blocks, Decode, Feed, Format, Input, Inputs, Keep, Kept, KeptBlock, Pull, Pulled, RawBlock};
 pub use policy::{Binding, Policy};
 pub use run::{Running, install, worker_config};
 

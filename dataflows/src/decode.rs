@@ -13,6 +13,7 @@
 //!
 //! Names are interned only for records that are valid, so that garbage does not fill the dictionaries.
 
+mod carried;
 mod csv;
 mod fallback;
 mod mapping;
@@ -23,9 +24,9 @@ pub(crate) use mapping::{choices, parts};
 
 use crate::dictionary::{Dictionaries, identity};
 use crate::message::Messages;
-use crate::sale::{Decoded, Fault, Reject, Sale, Span};
+use crate::sale::{Decoded, Fault, Op, Reject, Sale, Span};
 use crate::schema::{From, Schema};
-use crate::validate::{Valid, Validator};
+use crate::validate::{Valid, Validator, stock_field};
 use fallback::Unreadable;
 use mapping::Mapping;
 use memchr::memchr;
@@ -83,7 +84,17 @@ pub struct Decoder {
     scratch: String,
     /// A date so many milliseconds ahead of the broker's time is refused.
     max_future: i64,
+    /// The input whose records say what is in stock, and who decodes them.
+    stock: Option<(u32, Box<Decoder>)>,
+    /// Whether records say what is in stock, and are no sales.
+    stocks: bool,
 }
+
+/// What a sale must have, in a table.
+const REQUIRED: [&str; 6] = ["id_sale", "id_product", "seller", "price", "tp_payment", "sale_date"];
+
+/// What a record of the stock must have.
+const REQUIRED_OF_STOCK: [&str; 3] = ["id_product", "quantity", "sale_date"];
 
 impl Decoder {
     /// A decoder for a schema that [`Schema::check`] has passed.
@@ -99,7 +110,20 @@ impl Decoder {
             mapping,
             schema,
             max_future: i64::MAX,
+            stock: None,
+            stocks: false,
         }
+    }
+
+    /// The records of `input` are `{id_product, stock, at}`: what is in stock at a time. Where the schema maps `id_product`, it does
+    /// so here too.
+    pub fn stock(self, input: u32) -> Decoder {
+        let named = |name: &str| From::Fields(vec![name.into()]);
+        let mut fields = std::collections::BTreeMap::from([("quantity", named("stock")), ("sale_date", named("at"))]);
+        fields.extend(self.schema.fields.get("id_product").cloned().map(|from| ("id_product", from)));
+        let schema = Schema { fields, ..(*self.schema).clone() };
+        let own = Decoder { stocks: true, ..Decoder::new(Arc::new(schema)) };
+        Decoder { stock: Some((input, Box::new(own))), ..self }
     }
 
     /// Refuses the messages whose date is more than so many milliseconds ahead of the broker's time.
@@ -112,6 +136,9 @@ impl Decoder {
     /// # Errors
     /// When the columns cannot serve: a required field has none, or a name that is asked for stands there twice.
     pub fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), HeaderError> {
+        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| stock.0 == input) {
+            return stock.header(input, bytes);
+        }
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
         let text = std::str::from_utf8(bytes).map_err(|_| HeaderError::NotUtf8)?;
         let (mut names, mut scratch) = (vec![], String::new());
@@ -126,7 +153,8 @@ impl Decoder {
                 return Err(HeaderError::Twice(names[i].into()));
             }
         }
-        for field in ["id_sale", "id_product", "seller", "price", "tp_payment", "sale_date"] {
+        let required = if self.stocks { &REQUIRED_OF_STOCK[..] } else { &REQUIRED };
+        for &field in required {
             let wanted = choices(&self.schema, field);
             let has = |name: &String| names.contains(&name.as_str());
             let served = match self.schema.fields.get(field) {
@@ -135,6 +163,7 @@ impl Decoder {
                 Some(From::Fields(_)) | None => wanted.iter().any(has),
             };
             if !served {
+                let field = if self.stocks { stock_field(field) } else { field };
                 return Err(HeaderError::Missing { field, wanted: wanted.join(" or "), columns: names.join(", ") });
             }
         }
@@ -158,6 +187,9 @@ impl Decoder {
         until: usize,
         names: &mut Dictionaries,
     ) -> Decoded {
+        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| stock.0 == input) {
+            return stock.block(format, input, bytes, base, from, until, names);
+        }
         let until = until.min(bytes.len());
         let bom = base == 0 && from == 0 && until > 0 && bytes.starts_with(BOM);
         // A record behind a byte order mark begins with it, as far as blocks are concerned.
@@ -264,8 +296,18 @@ impl Decoder {
     fn judge(&mut self, line: &str, Place { at, offset }: Place, fate: &mut Fate) {
         self.mapping.fill(line, offset, &mut self.slots, &mut self.scratch);
         let record = Record { line, scratch: &self.scratch, slots: &self.slots[..RULED] };
-        match self.validator.check(&record) {
-            Ok(valid) => fate.sell(&valid, span(line, at), self.schema.keep_ids),
+        let checked = if self.stocks { self.validator.check_stock(&record) } else { self.validator.check(&record) };
+        match checked {
+            Ok(valid) => {
+                let span = span(line, at);
+                fate.sell(&valid, span, self.schema.keep_ids);
+                if self.schema.keep_customers {
+                    let slots = self.schema.keep_carried.then_some(&*self.slots);
+                    fate.to.carried.push(span.start, offset, valid.customer, |text| {
+                        slots.iter().for_each(|slots| carried::write(valid.id, &Record { slots, ..record }, text));
+                    });
+                }
+            }
             Err(faults) => fate.to.rejects.push(Reject { span: span(line, at), faults }),
         }
     }
@@ -337,10 +379,13 @@ impl Fate<'_> {
             price: valid.price,
             quantity: valid.quantity,
             op: valid.op,
+            payment: valid.payment,
         });
         self.to.spans.push(span);
         if keep_id {
-            self.to.ids.push(xxh3_128_with_seed(valid.id.as_bytes(), valid.op as u64));
+            // A record of the stock has no id: it is the same when product and time are.
+            let seed = if valid.op == Op::Stock { valid.at as u64 } else { valid.op as u64 };
+            self.to.ids.push(xxh3_128_with_seed(valid.id.as_bytes(), seed));
         }
     }
 }

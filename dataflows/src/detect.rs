@@ -18,6 +18,7 @@
 //! | `large_order` | `large_order` | one line is out of all proportion |
 //! | `ticket` | `revenue_surge` | the mean log amount is far above its usual value |
 //! | `category_trend` | `category_trend` | half an hour in one direction, after the season |
+//! | `stock_depletion` | `stock_depletion` | the stock will probably not last through the lead time |
 //! | `concentration` | | whether a burst of a seller comes from few buyers |
 //! | `keyed` | | states by key, for stages with a long memory |
 //! | `signal` | | what the statistical detectors say of a series, see there |
@@ -39,6 +40,7 @@ pub mod series;
 pub mod sellers;
 mod blame;
 mod words;
+pub mod completeness;
 pub mod counts;
 pub mod episodes;
 pub mod counting;
@@ -52,6 +54,7 @@ pub mod ticket;
 pub mod large_order;
 pub mod category_trend;
 pub mod concentration;
+pub mod stock_depletion;
 
 pub use events::{At, Events, Saved};
 pub use growth::Growth;

@@ -12,6 +12,9 @@ pub fn identity(name: &[u8]) -> u128 {
     xxh3_128(name)
 }
 
+/// The identity of an id that is free. No name that anybody has met has it.
+const NOBODY: u128 = 0;
+
 /// One name space.
 #[derive(Default)]
 pub struct Dictionary {
@@ -33,6 +36,16 @@ impl Dictionary {
             return id;
         }
         self.insert(name, key, now)
+    }
+
+    /// Whether `id` is still the name with this identity; if so, it is used now.
+    #[inline]
+    pub fn renew(&mut self, id: u32, key: u128, now: u64) -> bool {
+        let known = self.keys.get(id as usize) == Some(&key);
+        if known {
+            self.used[id as usize] = now;
+        }
+        known
     }
 
     #[cold]
@@ -83,11 +96,11 @@ impl Dictionary {
 
     /// Forgets the names that no block since `before` has used and that `held` does not claim; calls `gone` for each id.
     pub fn forget(&mut self, before: u64, held: impl Fn(u32) -> bool, mut gone: impl FnMut(u32)) {
-        let (used, names, free) = (&self.used, &mut self.names, &mut self.free);
+        let (used, names, keys, free) = (&self.used, &mut self.names, &mut self.keys, &mut self.free);
         self.table.retain(|&mut id| {
             let keep = used[id as usize] >= before || held(id);
             if !keep {
-                names[id as usize] = Box::default();
+                (names[id as usize], keys[id as usize]) = (Box::default(), NOBODY);
                 free.push(id);
                 gone(id);
             }

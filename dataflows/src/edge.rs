@@ -171,6 +171,13 @@ impl Batch {
         self.rows.push(RowAt { end, offset, name, line });
     }
 
+    /// The same with a place of any bytes.
+    pub fn row_named(&mut self, (end, offset): (u32, u64), name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        let name = self.append(|text| text.extend_from_slice(name));
+        let line = self.append(write);
+        self.rows.push(RowAt { end, offset, name, line });
+    }
+
     /// The same for a line of which the certificate leaves out what names the engine or the source. The parts come in order.
     pub fn row_with_cuts<const N: usize>(&mut self, place: (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>) -> [Cut; N]) {
         let mut cuts = [(0, 0); N];
@@ -194,6 +201,14 @@ impl Batch {
         order.sort_unstable();
         let rows: Vec<RowAt> = order.iter().map(|(_, i)| self.rows[first + *i as usize]).collect();
         self.rows[first..].copy_from_slice(&rows);
+    }
+
+    /// The lines of all rows, in the order of the contract.
+    #[cfg(test)]
+    pub fn lines(&self) -> Vec<String> {
+        let mut rows: Vec<&RowAt> = self.rows.iter().collect();
+        rows.sort_by(|a, b| self.place(a).cmp(&self.place(b)));
+        rows.into_iter().map(|row| String::from_utf8_lossy(self.line(row)).trim_end().to_string()).collect()
     }
 
     fn part(&self, (from, to): (u32, u32)) -> &[u8] {

@@ -6,7 +6,20 @@
 
 mod category;
 mod seller;
+pub mod affinity;
+pub mod amount;
+pub mod concentration;
+pub mod elapsed;
+pub mod hours;
+pub mod mix;
 pub mod price;
+pub mod price_change;
+pub mod refund;
+pub mod season_trend;
+pub mod seasonality;
+pub mod stock;
+pub mod vector;
+pub mod velocity;
 
 pub use category::{CategorySums, category, ln_fixed};
 pub use seller::{SellerSums, seller};

@@ -23,7 +23,9 @@
 //! | [`window`] | rows of `windows`, and the order of their events |
 //! | [`feature`] | sums to features: plain formulas |
 //! | [`serve`] | rows of the feature tables, and their revisions |
+//! | [`profile`] | what is known of a key over days: more features, and the vector of each sale |
 //! | [`detect`] | which windows raise which events, and what a correction takes back |
+//! | [`signals`] | the detectors that look at single sales: prices, tickets, the stock |
 //! | [`cooldown`] | which detections become events that are sent |
 //! | [`row`] | rows as values, and as lines of JSON |
 //! | [`edge`] | rows in the order of the contract, the certificate, the door to the sink |
@@ -49,7 +51,9 @@ pub mod bitemporal;
 pub mod window;
 pub mod feature;
 pub mod serve;
+pub mod profile;
 pub mod detect;
+pub mod signals;
 pub mod cooldown;
 pub mod row;
 pub mod edge;

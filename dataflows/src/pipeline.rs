@@ -20,6 +20,7 @@ use crate::clock::Context;
 use crate::dedup::deduplicate;
 use crate::detect::counting::{count_baskets, judge_counts};
 use crate::detect::notify::notify;
+use crate::edge::Batch;
 use crate::edge::collect::{Leaving, collect};
 use crate::edge::letters::letters;
 use crate::pane::amounts::amounts;
@@ -27,8 +28,13 @@ use crate::pane::class::Kind;
 use crate::pane::combine::combine;
 use crate::pane::store::{reach, store};
 use crate::pane::totals::totals;
+use crate::profile::baskets::baskets;
+use crate::profile::gather::gather;
+use crate::profile::operator::profiles;
+use crate::profile::scores::scores;
 use crate::release::Released;
 use crate::serve::serve;
+use crate::signals::judge_sales;
 use crate::site::{Setup, Site};
 use crate::time::Bi;
 use crate::window::operator::{Change, WindowUpdate};
@@ -49,7 +55,18 @@ pub fn build<'s>(
     let site = Site { context: context.clone(), setup: setup.clone() };
     let plan = &context.plan;
     let (released, letters) = letters(released, &site);
-    let combined = combine(deduplicate(released, &site), &site);
+    let mut rows: Vec<Stream<'s, Bi, Vec<Batch>>> = vec![];
+    let mut released = deduplicate(released, &site);
+    if plan.profiles.any() {
+        let gathered = gather(released, &site);
+        let profiled = profiles(gathered.told, baskets(gathered.items, &site), &site);
+        rows.push(profiled.rows);
+        if plan.profiles.scores {
+            rows.push(scores(gathered.tickets, profiled.parts, &site));
+        }
+        released = gathered.released;
+    }
+    let combined = combine(released, &site);
     let sellers = store(combined.sellers, Kind::Sellers, &site);
     let categories = store(combined.categories, Kind::Categories, &site);
     let products = store(combined.products, Kind::Products, &site);
@@ -72,17 +89,23 @@ pub fn build<'s>(
             changes.push(biggest.inner.map(move |(v, t, d)| ((i, Change::Biggest(v)), t, d)));
         }
     }
-    let mut rows = vec![windows(scope.concatenate(changes), combined.notes.clone(), &site)];
-    if plan.features.enabled {
-        let back = reach(plan.features.lateness, plan.features.slide);
+    rows.push(windows(scope.concatenate(changes), combined.notes.clone(), &site));
+    let back = reach(plan.features.lateness, plan.features.slide);
+    // Who is asked for all columns of a table makes its rows alone.
+    if plan.features.enabled && !plan.profiles.sellers {
         let seller = count(arrange_here(align(sellers.sums, back, &site), "ArrangeSellerSums"), "CountSellers");
         rows.push(serve(seller, sellers.names, &site));
+    }
+    if plan.features.enabled && !plan.profiles.categories {
         let category = count(arrange_here(align(categories.sums, back, &site), "ArrangeCategorySums"), "CountCategories");
         rows.push(serve(category, categories.names, &site));
     }
     let mut signals = vec![];
     if plan.detect.enabled {
         signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
+    }
+    if plan.signals.enabled {
+        signals.push(judge_sales(scope, combined.product_facts, combined.category_facts, &site));
     }
     if !signals.is_empty() {
         rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));

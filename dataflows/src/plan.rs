@@ -4,9 +4,11 @@
 //! in **ticks** here; a tick is the greatest common divisor of the slides in use.
 
 mod detect;
+mod profiles;
 mod signals;
 
 pub use detect::{Announced, Detect, DetectSpec};
+pub use profiles::{ProfileSpec, Profiles};
 pub use signals::{SignalSpec, Signals};
 
 use thiserror::Error;
@@ -120,6 +122,8 @@ pub struct Spec {
     pub detect: DetectSpec,
     /// Detectors that look at single sales.
     pub signals: SignalSpec,
+    /// Features that look back further than an hour, and scoring vectors.
+    pub profiles: ProfileSpec,
 }
 
 impl Default for Spec {
@@ -150,6 +154,7 @@ impl Default for Spec {
             cooldown: CooldownSpec { quiet: 30_000, max_quiet: 240_000, reset: 600_000 },
             detect: DetectSpec::default(),
             signals: SignalSpec::default(),
+            profiles: ProfileSpec::default(),
         }
     }
 }
@@ -242,6 +247,8 @@ pub struct Plan {
     pub detect: Detect,
     /// Detectors that look at single sales.
     pub signals: Signals,
+    /// Features that look back further than an hour, and scoring vectors.
+    pub profiles: Profiles,
 }
 
 /// The greatest tick of an event time (with ticks of a second from the Unix epoch: in the year 2097), and the longest span:
@@ -303,6 +310,9 @@ impl Plan {
                 "a tick of {tick} ms reaches only {} days: say from when with [time] origin",
                 i64::from(LAST_TICK) * tick / 86_400_000
             )));
+        }
+        if spec.profiles.any() {
+            profiles::check(&spec.features).map_err(PlanError::Features)?;
         }
         for w in &spec.windows {
             let longest = match spec.events.reference {
@@ -374,6 +384,7 @@ impl Plan {
                 day: ticks(86_400_000),
                 spec: spec.signals.clone(),
             },
+            profiles: spec.profiles,
         })
     }
 
@@ -415,7 +426,9 @@ impl Plan {
         let features = f.enabled.then(|| least(f.hour, f.slide, f.lateness));
         let d = &self.detect;
         let detect = d.enabled.then(|| least(d.step, d.step, d.lateness));
-        windows.chain(features).chain(detect).min().unwrap_or(0)
+        let g = &self.signals;
+        let signals = g.enabled.then(|| least(g.slide, g.slide, g.lateness));
+        windows.chain(features).chain(detect).chain(signals).min().unwrap_or(0)
     }
 }
 

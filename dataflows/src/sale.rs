@@ -5,6 +5,7 @@
 
 use crate::message::Messages;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a record says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct Sale {
     pub quantity: u32,
     /// What happened.
     pub op: Op,
+    /// `tp_payment` by its place among the accepted ones; 255 for all places from there on.
+    pub payment: u8,
 }
 
 impl Sale {
@@ -78,11 +81,22 @@ pub struct Reject {
     pub faults: Vec<Fault>,
 }
 
+/// The bytes of the records of a block that was decoded before: read again when a dead letter asks for them.
+pub trait Payloads: std::fmt::Debug + Send + Sync {
+    /// The bytes of one record, untouched.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn payload(&self, span: Span) -> Result<Vec<u8>, String>;
+}
+
 /// The records of one block, decoded: each record is either in `sales` or in `rejects`.
 #[derive(Debug, Default)]
 pub struct Decoded {
     /// The raw bytes, kept until the fate of each record is known (a dead letter carries them untouched).
     pub bytes: Vec<u8>,
+    /// Where the bytes lie when they were not read.
+    pub elsewhere: Option<Arc<dyn Payloads>>,
     /// Offset of `bytes[0]` in the decompressed input.
     pub base: u64,
     /// Valid sales in the order of the input.
@@ -97,12 +111,58 @@ pub struct Decoded {
     pub messages: Messages,
     /// Offsets of messages, parallel to `ids`; empty when the place in the bytes says it.
     pub offsets: Vec<u64>,
+    /// Texts of sales, where somebody wants them.
+    pub carried: Carried,
+}
+
+/// Texts of the sales of a block that no window needs: the customer, and what is only carried. Sales that are taken out of the
+/// block leave their texts behind, so each is found by the place of its record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Carried {
+    all: String,
+    places: Vec<Text>,
+}
+
+/// The texts of one record.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Text {
+    /// Where the record begins in the block.
+    start: u32,
+    /// Where the customer and the other texts end.
+    middle: u32,
+    end: u32,
+    /// The offset of the record in its input.
+    offset: u64,
+}
+
+impl Carried {
+    /// Adds the texts of the record at `start`, which has this offset in its input; records come in the order of the input.
+    pub fn push(&mut self, start: u32, offset: u64, customer: &str, write: impl FnOnce(&mut String)) {
+        self.all.push_str(customer);
+        let middle = self.all.len() as u32;
+        write(&mut self.all);
+        self.places.push(Text { start, middle, end: self.all.len() as u32, offset });
+    }
+
+    /// Customer, other texts and offset of the records that begin at `starts`, which come in order.
+    pub fn of(&self, starts: impl Iterator<Item = u32>) -> impl Iterator<Item = (&str, &str, u64)> {
+        let mut next = 0;
+        starts.map(move |start| {
+            while self.places.get(next).is_some_and(|p| p.start < start) {
+                next += 1;
+            }
+            let Some(p) = self.places.get(next).filter(|p| p.start == start) else { return ("", "", 0) };
+            let from = next.checked_sub(1).map_or(0, |before| self.places[before].end);
+            let (middle, end) = (p.middle as usize, p.end as usize);
+            (&self.all[from as usize..middle], &self.all[middle..end], p.offset)
+        })
+    }
 }
 
 impl Decoded {
     /// The fate of each record is known: what only a dead letter needs is not kept.
     pub fn let_go(&mut self) {
-        (self.bytes, self.messages) = (vec![], Messages::default());
+        (self.bytes, self.elsewhere, self.messages) = (vec![], None, Messages::default());
     }
 
     /// Where the sale `row` stands in its input; known when deduplication is on.

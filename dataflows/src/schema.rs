@@ -85,6 +85,10 @@ pub struct Schema {
     pub limits: Limits,
     /// Fill `Decoded::ids`.
     pub keep_ids: bool,
+    /// Fill `Decoded::carried` with the name of the customer.
+    pub keep_customers: bool,
+    /// Fill `Decoded::carried` with the id of the sale and the fields that are only carried, as members of a JSON object.
+    pub keep_carried: bool,
 }
 
 impl Default for Schema {
@@ -99,6 +103,8 @@ impl Default for Schema {
             delimiter: b',',
             limits: Limits::default(),
             keep_ids: false,
+            keep_customers: false,
+            keep_carried: false,
         }
     }
 }

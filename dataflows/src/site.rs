@@ -14,6 +14,8 @@ pub struct Setup {
     pub origin: Origin,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// The accepted ways of payment, by their place.
+    pub payments: Vec<String>,
 }
 
 /// What the stages of one worker share.

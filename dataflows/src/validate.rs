@@ -6,9 +6,11 @@
 mod date;
 mod money;
 mod rules;
+mod stock;
 
 pub(crate) use date::items as date_items;
 pub(crate) use rules::{Valid, Validator};
+pub(crate) use stock::stock_field;
 
 /// Every code that decoding and validation give, and what it says. `future_sale_date` is also the clock's.
 ///
@@ -19,7 +21,7 @@ pub(crate) use rules::{Valid, Validator};
 /// - The total is judged whenever price and quantity can be read, also when they are out of range themselves: a price of 0.00
 ///   is `price_out_of_range` and `total_out_of_range`.
 /// - The fields that are only carried (`customer_segment`, ...) have no rule and break none.
-pub const CODES: [(&str, &str); 24] = [
+pub const CODES: [(&str, &str); 27] = [
     // The whole record.
     ("record_too_large", "longer than 1 MiB"),
     ("bad_utf8", "not UTF-8"),
@@ -47,5 +49,9 @@ pub const CODES: [(&str, &str); 24] = [
     ("total_not_a_number", "`total_value` is a text that is no decimal number"),
     ("total_mismatch", "`total_value` is not price times quantity"),
     ("total_out_of_range", "price times quantity is out of range, or `total_value` when they are unknown"),
+    // Records of the stock; their `at` is judged like a `sale_date`, by the same codes.
+    ("stock_not_a_number", "`stock` is a text that is no decimal number"),
+    ("stock_not_an_integer", "`stock` is a number with a fraction"),
+    ("stock_out_of_range", "`stock` is below 0 or above 2,000,000,000"),
     ("future_sale_date", "`sale_date` is too far ahead: of the broker's time, or of its input, which the clock finds out"),
 ];

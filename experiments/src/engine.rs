@@ -104,7 +104,7 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
         wall: None,
         record: None,
     };
-    let input = Input { format: Format::Json, feed: Reads::Blocks(blocks) };
+    let input = Input { format: Format::Json, feed: Reads::Blocks(blocks), keep: None };
     let setup = Arc::new(Setup::default());
     let decoder = run.feed.decoder(&run.schema);
     let mut running =

@@ -14,6 +14,7 @@
 //! | [`kafka`] | a shop and a reader on a broker |
 //! | [`measure`] | CPU seconds, memory, medians |
 //! | [`record`] | command, commit, machine and data of a measurement |
+//! | [`retail`] | real sales |
 
 pub mod data;
 pub mod job;
@@ -27,3 +28,4 @@ pub mod program;
 pub mod kafka;
 pub mod measure;
 pub mod record;
+pub mod retail;

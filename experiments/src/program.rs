@@ -77,6 +77,15 @@ fn of_children() -> Result<f64> {
     seconds(&stat, 13, 14).context("/proc/self/stat is not as Linux writes it")
 }
 
+/// Processor seconds of a process that is still running.
+///
+/// # Errors
+/// When there is no such process.
+pub fn of(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    seconds(&stat, 11, 12).context("/proc/PID/stat is not as Linux writes it")
+}
+
 /// The sum of two fields of a `stat` file, counted behind the name.
 fn seconds(stat: &str, a: usize, b: usize) -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();

@@ -33,6 +33,7 @@ impl Fingerprint {
             ("source", source.to_string()),
             ("windows", windows.join(", ")),
             ("features", format!("{:?}", plan.features)),
+            ("profiles", format!("{:?}, version {}", plan.profiles, dataflows::profile::VERSION)),
             ("time", format!("tick {} ms, origin {}, slack {} ms", plan.tick, plan.origin, plan.slack)),
             ("events.reference", format!("{:?}", plan.events.reference)),
             ("detect", detect(plan)),

@@ -170,7 +170,7 @@ impl Run {
             stop,
             state: Some(state),
             progress: progress.clone(),
-            metrics,
+            metrics: metrics.clone(),
             ..job(&settings, &cluster, topic, policy, Some(log.clone()))
         };
 
@@ -187,6 +187,9 @@ impl Run {
         let written = files.clone().map(|files| Box::new(files) as Sink);
         let sent = out.clone().map(|out| Box::new(out) as Sink);
         let webhook = settings.sinks.webhook.as_ref().map(|webhook| Webhook::start(webhook, first, said)).transpose()?;
+        if let Some(webhook) = &webhook {
+            webhook.watched(&metrics);
+        }
         let posted = webhook.clone().map(|webhook| Box::new(webhook) as Sink);
         let sinks = written.into_iter().chain(sent).chain(posted).chain(sink).collect();
         let report = run::run(job, &settings, world, Some(tally.before(sinks)));

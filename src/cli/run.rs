@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::http::Server;
 use crate::metrics::Metrics;
 use crate::metrics::watch::Watch;
+use crate::serving::{Offer, Serving};
 use crate::settings::Settings;
 use crate::settings::http::Listen;
 use crate::sink::tally::Totals;
@@ -20,6 +21,7 @@ use dataflows::row::event::Origin;
 use dataflows::site::Setup;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,19 +71,36 @@ pub fn run(job: Job, settings: &Settings, world: &World, sink: Option<Sink>) -> 
     };
     let metrics = job.metrics.clone();
     metrics.begin(names.clone(), job.live.is_some(), job.state.as_ref().map(|state| state.every));
-    let _endpoint = endpoint(&job, settings)?;
+    let serves = settings.http.serve_features && sink.is_some() && address(&job, settings).is_some();
+    let serving = serves.then(|| Arc::new(Serving::new(job.plan.clone(), &tables(settings), offer(&job, settings))));
+    let _endpoint = endpoint(&job, settings, serving.clone())?;
+    let sink = sink.map(|sink| match serving {
+        Some(serving) => serving.before(metrics.clone(), job.state.as_ref().map(|state| state.store.beside("serving")), sink),
+        None => sink,
+    });
     let sink = sink.map(|sink| Watch::before(metrics, sink));
-    let setup = Arc::new(Setup { origin, faults: job.faults });
+    let setup = Arc::new(Setup { origin, faults: job.faults, payments: settings.schema.payments.clone() });
     tracing::info!(inputs = names.len(), workers = job.workers, processes = job.addresses.len().max(1), "run begins");
     let report = engine::run(job, sink, move |scope, context, released| pipeline::build(scope, context, &setup, released))?;
     tracing::info!("run ends");
     Ok(report)
 }
 
-/// Health and metrics over HTTP, where the settings say so.
-fn endpoint(job: &Job, settings: &Settings) -> Result<Option<Server>, Failure> {
-    let Some(address) = settings.http.address(job.live.is_some(), job.process) else { return Ok(None) };
-    match Server::start(address, job.metrics.clone(), settings.http.limits) {
+/// Where this run answers HTTP, if it does.
+fn address(job: &Job, settings: &Settings) -> Option<SocketAddr> {
+    settings.http.address(job.live.is_some(), job.process)
+}
+
+/// What is served by this job: only of live inputs does the time of day say how old a value is.
+fn offer(job: &Job, settings: &Settings) -> Offer {
+    let offer = settings.http.features.clone();
+    Offer { max_age: offer.max_age.filter(|_| job.live.is_some()), ..offer }
+}
+
+/// Health, metrics and features over HTTP, where the settings say so.
+fn endpoint(job: &Job, settings: &Settings, serving: Option<Arc<Serving>>) -> Result<Option<Server>, Failure> {
+    let Some(address) = address(job, settings) else { return Ok(None) };
+    match Server::start(address, job.metrics.clone(), settings.http.limits, serving) {
         Ok(server) => Ok(Some(server)),
         // Nobody asked for this address, so it is no reason not to run.
         Err(e) if settings.http.listen == Listen::Auto => {
@@ -101,7 +120,9 @@ pub fn tables(settings: &Settings) -> Vec<Table> {
         Table::Windows | Table::SellerFeatures | Table::CategoryFeatures | Table::Events | Table::DeadLetters => true,
         Table::Suppressed => settings.plan.events.write_suppressed,
         Table::Episodes => settings.plan.detect.enabled || settings.plan.signals.enabled,
-        Table::ProductFeatures | Table::CustomerFeatures | Table::Scores => false,
+        Table::ProductFeatures => settings.plan.profiles.products,
+        Table::CustomerFeatures => settings.plan.profiles.customers,
+        Table::Scores => settings.plan.profiles.scores,
     };
     Table::ALL.into_iter().filter(fills).collect()
 }

@@ -53,6 +53,15 @@ pub fn status(m: &Metrics, limits: &Limits) -> Value {
             "transaction_seconds": quantiles(&sink.transaction),
         });
     }
+    if let Some(posted) = m.posted.get().map(|ask| ask.0()) {
+        all["webhook"] = json!({
+            "sent": posted.sent,
+            "retried": posted.retried,
+            "refused": posted.refused,
+            "dropped": posted.dropped,
+            "waiting": posted.waiting,
+        });
+    }
     let every = m.checkpoint.every.load(Relaxed);
     if every > 0 {
         let c = &m.checkpoint;

@@ -4,6 +4,8 @@
 
 use super::histogram::{Histogram, Read};
 use super::{EVENT_TYPES, FATES, MOST_PARTITIONS, Metrics, Stage, now};
+use crate::serving::TABLES;
+use crate::serving::feast::STATUSES;
 use dataflows::edge::Table;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -126,7 +128,9 @@ impl Collector for Scrape {
         )?;
         source(m, &mut page)?;
         sink(m, &mut page)?;
-        checkpoint(m, &mut page)
+        webhook(m, &mut page)?;
+        checkpoint(m, &mut page)?;
+        serving(m, &mut page)
     }
 }
 
@@ -157,6 +161,36 @@ fn sink(m: &Metrics, page: &mut Page) -> Result<(), Error> {
     let ended = [("committed", sink.committed.load(Relaxed)), ("aborted", sink.aborted.load(Relaxed))];
     page.counters("sink_transactions", "Transactions by how they ended", "result", ended)?;
     page.histogram("sink_transaction_duration_seconds", "From the first message to the commit", &sink.transaction)
+}
+
+fn serving(m: &Metrics, page: &mut Page) -> Result<(), Error> {
+    let serving = &m.serving;
+    if !serving.on.load(Relaxed) {
+        return Ok(());
+    }
+    let results = ["answered", "refused"].into_iter().zip(serving.requests.iter().map(|n| n.load(Relaxed)));
+    page.counters("feature_requests", "Requests for features", "result", results)?;
+    let statuses = STATUSES.into_iter().zip(serving.values.iter().map(|n| n.load(Relaxed)));
+    page.counters("feature_values", "Values in answers by their status", "status", statuses)?;
+    page.histogram("feature_request_duration_seconds", "From the whole request to the whole answer", &serving.duration)?;
+    let keys = TABLES.map(|(table, _)| (table.name().to_owned(), serving.keys[table as usize].load(Relaxed) as i64));
+    page.gauges("feature_keys", "Keys that have a row to be served", "table", keys)?;
+    // Of live inputs alone does the time of day say anything.
+    match serving.watermark.load(Relaxed) {
+        watermark if watermark > 0 && m.source.live.load(Relaxed) => {
+            let behind = (now() - watermark) as f64 / 1000.0;
+            page.gauge("feature_staleness_seconds", "How far the watermark of the answers is behind the time of day", behind)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn webhook(m: &Metrics, page: &mut Page) -> Result<(), Error> {
+    let Some(posted) = m.posted.get().map(|ask| ask.0()) else { return Ok(()) };
+    let by = [("sent", posted.sent), ("refused", posted.refused), ("dropped", posted.dropped)];
+    page.counters("webhook_events", "Events by what became of them at the webhook", "result", by)?;
+    page.counter("webhook_retries", "Attempts that failed and were repeated", posted.retried)?;
+    page.gauge("webhook_queue_events", "Events that wait for the webhook", posted.waiting as f64)
 }
 
 fn checkpoint(m: &Metrics, page: &mut Page) -> Result<(), Error> {

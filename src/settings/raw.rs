@@ -17,12 +17,18 @@ pub struct Raw {
     pub time: Time,
     /// `[features]`
     pub features: Features,
+    /// `[scores]`
+    pub scores: Scores,
     /// `[gates]`
     pub gates: Gates,
     /// `[events]`
     pub events: Events,
     /// `[detect]`
     pub detect: Detect,
+    /// `[signals]`
+    pub signals: Signals,
+    /// `[stock]`
+    pub stock: Stock,
     /// `[cooldown]`
     pub cooldown: Cooldown,
     /// `[ingest]`
@@ -68,6 +74,17 @@ pub struct Features {
     pub slide: Span,
     pub allowed_lateness: Span,
     pub seller_orders: bool,
+    pub all: bool,
+    pub products: bool,
+    pub customers: bool,
+}
+
+/// `[scores]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Scores {
+    pub enabled: bool,
 }
 
 /// `[gates]`
@@ -107,6 +124,30 @@ pub struct Detect {
     pub calendar: Texts,
 }
 
+/// `[signals]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Signals {
+    pub enabled: bool,
+    pub price_warn: Number,
+    pub price_alert: Number,
+    pub ticket_z: Number,
+    pub large_order_z: Number,
+    pub trend_decades: Number,
+    pub trend_pct: Percent,
+    pub lead_time: Span,
+    pub stockout_probability: Number,
+}
+
+/// `[stock]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is explained in default.toml, once")]
+pub struct Stock {
+    pub file: String,
+}
+
 /// `[cooldown]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +182,10 @@ pub struct Http {
     pub listen: String,
     pub ready_lag: Span,
     pub live_stall: Span,
+    pub serve_features: bool,
+    pub forget_after: Span,
+    pub max_age: String,
+    pub feature_services: Texts,
 }
 
 /// `[kafka]`. Secrets are not among these: see [`Effective::secret`](super::layer::Effective::secret).

@@ -5,7 +5,9 @@ use super::raw::{self, Raw};
 use super::value::{self, WindowEntry};
 use super::{Clock, Error, Settings};
 use chrono_tz::Tz;
-use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, Reference, Spec, WindowSpec};
+use dataflows::plan::{
+    CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, PlanError, ProfileSpec, Reference, SignalSpec, Spec, WindowSpec,
+};
 use dataflows::schema::{FIELDS, Limits, Schema};
 
 /// A window that says nothing itself takes at most so many slides of lateness: each costs a correction of its own.
@@ -38,7 +40,22 @@ impl Settings {
         let http = super::http::resolve(&raw.http, &effective)?;
         let checkpoint_every = raw.checkpoint.every.0.max(1);
         let sinks = super::sinks::resolve(&raw.sinks, &effective)?;
-        Ok(Settings { spec, plan, schema, clock, epoch_bytes, kafka, http, checkpoint_every, sinks, generate, demo, effective })
+        let stock = raw.stock.file.trim().to_string();
+        Ok(Settings {
+            spec,
+            plan,
+            schema,
+            clock,
+            stock,
+            epoch_bytes,
+            kafka,
+            http,
+            checkpoint_every,
+            sinks,
+            generate,
+            demo,
+            effective,
+        })
     }
 }
 
@@ -78,14 +95,21 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
             lateness: raw.features.allowed_lateness.0,
             orders: raw.features.seller_orders,
         },
+        profiles: ProfileSpec {
+            sellers: raw.features.all,
+            categories: raw.features.all,
+            products: raw.features.all || raw.features.products,
+            customers: raw.features.all || raw.features.customers,
+            scores: raw.scores.enabled,
+        },
         max_out_of_orderness: raw.time.max_out_of_orderness.0,
         origin: raw.time.origin.0,
         deduplicate,
         gates: gates(&raw.gates),
         events: events(raw, effective)?,
         cooldown: cooldown(&raw.cooldown, effective)?,
+        signals: signals(raw, effective)?,
         detect: super::detect::resolve(&raw.detect, zone(raw, effective)?, effective)?,
-        ..Spec::default()
     };
     let plan = Plan::new(&spec).map_err(|e| match e {
         PlanError::Features(problem) => effective.problem("features.slide", problem),
@@ -94,6 +118,42 @@ fn plan(raw: &Raw, effective: &Effective) -> Result<(Spec, Plan), Error> {
         PlanError::Other(problem) => effective.problem("windows", problem),
     })?;
     Ok((spec, plan))
+}
+
+fn signals(raw: &Raw, effective: &Effective) -> Result<SignalSpec, Error> {
+    let s = &raw.signals;
+    let positive = [
+        ("price_warn", s.price_warn.0),
+        ("price_alert", s.price_alert.0),
+        ("ticket_z", s.ticket_z.0),
+        ("large_order_z", s.large_order_z.0),
+        ("trend_decades", s.trend_decades.0),
+        ("stockout_probability", s.stockout_probability.0),
+    ];
+    if let Some((key, _)) = positive.iter().find(|x| x.1 <= 0.0) {
+        return Err(effective.problem(&format!("signals.{key}"), "must be positive"));
+    }
+    if s.price_alert.0 < s.price_warn.0 {
+        return Err(effective.problem("signals.price_alert", "must not be below price_warn"));
+    }
+    if s.stockout_probability.0 >= 1.0 {
+        return Err(effective.problem("signals.stockout_probability", "must be below 1"));
+    }
+    if s.lead_time.0 <= 0 {
+        return Err(effective.problem("signals.lead_time", "must be positive"));
+    }
+    Ok(SignalSpec {
+        enabled: s.enabled,
+        price_warn: s.price_warn.0,
+        price_alert: s.price_alert.0,
+        ticket_z: s.ticket_z.0,
+        large_order_z: s.large_order_z.0,
+        trend_decades: s.trend_decades.0,
+        trend_change: s.trend_pct.0 / 100.0,
+        stock: !raw.stock.file.trim().is_empty(),
+        lead_time: s.lead_time.0,
+        stockout_probability: s.stockout_probability.0,
+    })
 }
 
 fn gates(raw: &raw::Gates) -> Gates {
@@ -181,6 +241,8 @@ fn schema(raw: &Raw, plan: &Plan, effective: &Effective) -> Result<Schema, Error
     schema.date_formats.clone_from(&s.date_formats.0);
     schema.limits = limits(&s.limits, plan, effective)?;
     schema.keep_ids = plan.deduplicate > 0;
+    schema.keep_customers = plan.profiles.any();
+    schema.keep_carried = plan.profiles.scores;
     Ok(schema)
 }
 

@@ -11,6 +11,7 @@
 pub mod payload;
 
 use crate::error::Error;
+use crate::metrics::{Ask, Metrics, Posted};
 use crate::settings::sinks::{self, Webhook as Settings};
 use dataflows::clock::Binding;
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
@@ -33,21 +34,6 @@ const LAST: Duration = Duration::from_secs(10);
 /// What a checkpoint calls the events that wait.
 const MARK: &str = "webhook/waiting";
 
-/// What it has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Events that the receiver took.
-    pub sent: u64,
-    /// Attempts that failed and were repeated.
-    pub retried: u64,
-    /// Events that the receiver will never take.
-    pub refused: u64,
-    /// Events that were given up since too many waited, or the run ended.
-    pub dropped: u64,
-    /// Events that wait.
-    pub waiting: usize,
-}
-
 #[derive(Default)]
 struct State {
     /// Lines of `events`; the first one is being posted.
@@ -56,7 +42,7 @@ struct State {
     lost: bool,
     /// No more come; what is left is posted until then.
     until: Option<Instant>,
-    stats: Stats,
+    stats: Posted,
 }
 
 struct Shared {
@@ -104,7 +90,7 @@ impl Shared {
     }
 
     /// What became of the first one.
-    fn settle(&self, count: impl FnOnce(&mut Stats)) {
+    fn settle(&self, count: impl FnOnce(&mut Posted)) {
         let mut state = self.state();
         // When it was pushed out meanwhile, it was counted as dropped, and is none of what waits.
         if !std::mem::take(&mut state.lost) {
@@ -181,14 +167,20 @@ impl Webhook {
         Ok(Webhook { shared, thread: Arc::new(Mutex::new(Some(thread))), said, epoch: first })
     }
 
+    /// From here on the metrics know how it goes.
+    pub fn watched(&self, metrics: &Metrics) {
+        let webhook = self.clone();
+        let _ = metrics.posted.set(Ask(Box::new(move || webhook.stats()))); // a run has one webhook
+    }
+
     /// What it has done so far.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> Posted {
         let state = self.shared.state();
-        Stats { waiting: state.waiting.len(), ..state.stats }
+        Posted { waiting: state.waiting.len(), ..state.stats }
     }
 
     /// Posts what waits, for some seconds at most, and ends the thread. Says how it went.
-    pub fn finish(&self) -> Stats {
+    pub fn finish(&self) -> Posted {
         self.shared.state().until.get_or_insert(Instant::now() + LAST);
         self.shared.changed.notify_all();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -33,6 +33,8 @@ fn an_outage_of_kafka_is_seen_and_is_no_reason_to_die() {
     let state = tempfile::tempdir().unwrap();
     let path = state.path().to_string_lossy().into_owned();
     let more = ["--set", "http.listen=127.0.0.1:0", "--set", "checkpoint.every=300ms", "--set", "time.idle_timeout=1s"];
+    // Nobody listens there: what the metrics say of it is that it is asked.
+    let more = [&more[..], &["--set", "sinks.webhook.url=http://127.0.0.1:1/"]].concat();
     let args = [&["-v", "--log-format", "json", "run", "-w", "2", "--state", &path], &place[..], &more].concat();
     let mut child = vitrine(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
@@ -60,6 +62,7 @@ fn an_outage_of_kafka_is_seen_and_is_no_reason_to_die() {
     assert!(well["checks"].as_array().unwrap().iter().all(|c| c["ok"] == true), "{well}");
     assert_eq!((&well["source"]["assigned"], &well["records_unaccounted"]), (&6.into(), &0.into()));
     let text = until(&address, "/metrics", |code, _| code == 200);
+    assert!(text.contains("\nvitrine_webhook_events_total{result=\"sent\"} 0\n"), "{text}");
     for partition in 0..6 {
         assert!(text.contains(&format!("\nvitrine_consumer_lag_records{{partition=\"{partition}\"}} 0\n")), "{text}");
     }

@@ -18,7 +18,7 @@ use vitrine::kafka::topics;
 use vitrine::settings::kafka::Kafka;
 
 /// A round ends after this time, whether it was killed or not.
-const LONGEST: Duration = Duration::from_secs(25);
+const LONGEST: Duration = Duration::from_secs(40);
 
 /// Longer than the processes of a cluster wait for one that is not there.
 const MEETING: Duration = Duration::from_secs(75);
@@ -136,7 +136,7 @@ impl Producing {
     fn start(kafka: &Kafka) -> Producing {
         let rate = [
             "--rate",
-            "3000",
+            "1000",
             "--sales",
             "5000000",
             "--seed",

@@ -52,6 +52,24 @@ impl Shop {
         ended(&mut self.run(&[rest, &["--until-caught-up"]].concat()));
     }
 
+    /// Starts so many processes of so many workers.
+    fn start_cluster(&self, workers: usize, processes: usize, rest: &[&str]) -> Vec<Child> {
+        let free = (0..processes).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect::<Vec<_>>();
+        let hosts: String = free.iter().map(|port| format!("{}\n", port.local_addr().unwrap())).collect();
+        drop(free);
+        std::fs::write(self.path("hosts"), hosts).unwrap();
+        let (hosts, n, w) = (self.path("hosts").display().to_string(), processes.to_string(), workers.to_string());
+        let seat = |p: usize| self.start(&[&["-w", &w, "-n", &n, "-p", &p.to_string(), "--hostfile", &hosts], rest].concat());
+        (0..processes).map(seat).collect()
+    }
+
+    /// The newest checkpoint: its epoch, and how many workers have cut it.
+    fn newest_checkpoint(&self) -> (u64, u64) {
+        let all = said(&["checkpoint", "list", "--json", "--state", &self.path("state").display().to_string()]);
+        let number = |name: &str| all.get(0).map_or(0, |newest| newest[name].as_u64().unwrap());
+        (number("epoch"), number("workers"))
+    }
+
     fn start(&self, rest: &[&str]) -> Child {
         self.run(rest).stdout(Stdio::null()).spawn().unwrap()
     }
@@ -314,17 +332,37 @@ fn processes_share_the_partitions() {
     let Some(broker) = shared() else { return };
     let shop = Shop::new(broker, "shared");
     let sent = shop.produce(&["--sales", "4000", "--seed", "9"]);
-    let free = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect::<Vec<_>>();
-    let hosts: String = free.iter().map(|port| format!("{}\n", port.local_addr().unwrap())).collect();
-    drop(free);
-    std::fs::write(shop.path("hosts"), hosts).unwrap();
-    let hosts = shop.path("hosts").display().to_string();
-    let seat = |p| ["-n", "3", "-p", p, "--hostfile", &hosts, "--until-caught-up"].map(String::from);
-    let others = ["1", "2"].map(|p| shop.start(&seat(p).each_ref().map(String::as_str)));
-    ended(&mut shop.run(&seat("0").each_ref().map(String::as_str)));
-    for mut other in others {
-        assert!(other.wait().unwrap().success());
+    for mut run in shop.start_cluster(1, 3, &["--until-caught-up"]) {
+        assert!(run.wait().unwrap().success());
     }
+    assert_eq!(shop.records("read"), sent);
+    shop.repeats();
+}
+
+#[test]
+fn a_checkpoint_of_one_worker_is_taken_up_by_four_then_two_then_three_processes() {
+    let Some(broker) = shared() else { return };
+    let shop = Shop::new(broker, "rescaled");
+    // Between two runs nothing comes, and the sales are of January: the time of day must not close their windows.
+    let settings = std::fs::read_to_string(shop.path("vitrine.toml")).unwrap();
+    std::fs::write(shop.path("vitrine.toml"), settings.replace("[time]", "[time]\nadvance_when_idle = false")).unwrap();
+    let mut sent = 0;
+    for (seed, workers, processes) in [(1, 1, 1), (2, 4, 1), (3, 2, 1), (4, 1, 1), (5, 1, 3), (6, 2, 1)] {
+        let (before, _) = shop.newest_checkpoint();
+        let mut runs = shop.start_cluster(workers, processes, &["--set", "checkpoint.every=100ms"]);
+        let (seed, start) = (seed.to_string(), format!("generate.start=2026-01-0{seed}T10:00:00Z"));
+        sent += shop.produce(&["--sales", "4000", "--rate", "4000", "--seed", &seed, "--set", &start]);
+        // The next run goes on from this one, with other numbers.
+        shop.until(&mut runs[0], |shop| {
+            let (epoch, by) = shop.newest_checkpoint();
+            epoch > before && by == (workers * processes) as u64
+        });
+        signal("TERM", runs[0].id());
+        for mut run in runs {
+            assert!(run.wait().unwrap().success());
+        }
+    }
+    shop.catch_up(&[]);
     assert_eq!(shop.records("read"), sent);
     shop.repeats();
 }

@@ -3,9 +3,10 @@
 
 use super::broker::{Broker, NAME, PASSWORD, available, vitrine};
 use super::read::{Sees, read};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use vitrine::kafka::local::install;
 
 fn openssl(dir: &Path, args: &str) {
@@ -97,4 +98,101 @@ fn certificates_and_scram_open_doors_that_stay_shut_without() {
     let wrong = produce(&sasl, &[&scram[..], &[("PASSWORD", "guess")]].concat());
     assert!(wrong.0 == Some(69) && wrong.1.contains("SASL authentication error"), "{wrong:?}");
     assert!(read(&kafka, &kafka.topic, Sees::Committed).len() >= 100);
+}
+
+/// A receiver behind TLS that takes everything, and gives each request that it was sent.
+struct Receiver {
+    server: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    heard: String,
+}
+
+impl Receiver {
+    fn start(keys: &Path, port: u16) -> Receiver {
+        let mut command = Command::new("openssl");
+        command.args([
+            "s_server",
+            "-quiet",
+            "-cert",
+            "broker.pem",
+            "-key",
+            "broker.key",
+            "-accept",
+            &format!("127.0.0.1:{port}"),
+        ]);
+        let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
+        let mut server = command.current_dir(keys).stdin(stdin).stdout(stdout).stderr(Stdio::null()).spawn().unwrap();
+        let (stdin, stdout) = (server.stdin.take().unwrap(), server.stdout.take().unwrap());
+        Receiver { server, stdin, stdout, heard: String::new() }
+    }
+
+    /// The next request: its head and its body.
+    fn request(&mut self) -> (String, String) {
+        loop {
+            if let Some((head, body)) = self.heard.split_once("\r\n\r\n") {
+                let head = head.to_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                let length: usize = length.parse().unwrap();
+                if body.len() >= length {
+                    let (body, rest) = body.split_at(length);
+                    let request = (head, body.to_owned());
+                    self.heard = rest.to_owned();
+                    self.stdin.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+                    return request;
+                }
+            }
+            let mut more = [0; 4096];
+            let n = self.stdout.read(&mut more).unwrap();
+            assert!(n > 0, "the receiver ended");
+            self.heard += std::str::from_utf8(&more[..n]).unwrap();
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn events_are_posted_over_https_to_whom_we_trust_and_to_nobody_else() {
+    let Some(broker) = super::broker::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path();
+    openssl(keys, "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority");
+    certified(keys, "broker", "subjectAltName=IP:127.0.0.1");
+    let kafka = broker.settings("https");
+    let place = ["--brokers", &kafka.brokers, "--topic", &kafka.topic];
+    let sent = vitrine(&[&["produce", "--sales", "3000", "-q"], &place[..]].concat()).output().unwrap();
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
+    let port = port();
+    let mut receiver = Receiver::start(keys, port);
+    let run = |state: &str, ca: Option<&Path>| {
+        let url = format!("sinks.webhook.url=https://127.0.0.1:{port}/hook");
+        let sets =
+            [&*url, "events.activity_spike_pct=1", "sinks.kafka=false", "time.idle_timeout=1s", "time.advance_when_idle=false"];
+        let mut run = vitrine(&[&["run", "--until-caught-up"], &place[..]].concat());
+        run.args(sets.iter().flat_map(|set| ["--set", *set])).arg("--state").arg(keys.join(state));
+        run.env("SSL_CERT_DIR", keys.join("none")).stdout(Stdio::null()).stderr(Stdio::piped());
+        if let Some(ca) = ca {
+            run.env("SSL_CERT_FILE", ca);
+        }
+        run.spawn().unwrap()
+    };
+    let trusting = run("trusting", Some(&keys.join("ca.pem")));
+    let (head, body) = receiver.request();
+    assert!(head.starts_with("post /hook http/1.1") && head.contains("idempotency-key: "), "{head}");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["version"], "4");
+    drop(receiver);
+    assert!(trusting.wait_with_output().unwrap().status.success());
+
+    let _receiver = Receiver::start(keys, port);
+    let strange = run("strange", None).wait_with_output().unwrap();
+    assert!(strange.status.success());
+    let said = String::from_utf8_lossy(&strange.stderr).into_owned();
+    assert!(said.contains("certificate verify failed"), "{said}");
 }

@@ -8,7 +8,7 @@ use dataflows::decode::Decoder;
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::fault::Faults;
 use dataflows::pipeline;
-use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, Reference as Compared, Spec, WindowSpec};
+use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, ProfileSpec, Reference as Compared, Spec, WindowSpec};
 use dataflows::schema::{Limits, Schema};
 use dataflows::site::Setup;
 use dataflows::snapshot::Snapshots;
@@ -99,6 +99,14 @@ fn spec(p: &Params) -> Spec {
             write_suppressed: false,
         },
         cooldown: CooldownSpec { quiet: p.cooldown.quiet, max_quiet: p.cooldown.most, reset: p.cooldown.reset },
+        profiles: ProfileSpec {
+            sellers: p.profiles,
+            categories: p.profiles,
+            products: p.profiles,
+            customers: p.profiles,
+            scores: p.profiles,
+        },
+        ..Spec::default()
     }
 }
 
@@ -161,7 +169,8 @@ pub fn run_from(
 ) -> Result<Run, String> {
     let plan = Arc::new(Plan::new(&spec(params)).map_err(|e| e.to_string())?);
     let limits = Limits { time: plan.reach(), ..Limits::default() };
-    let schema = Arc::new(Schema { limits, keep_ids: params.deduplicate > 0, ..Schema::default() });
+    let schema = Schema { limits, keep_ids: params.deduplicate > 0, ..Schema::default() };
+    let schema = Arc::new(Schema { keep_customers: params.profiles, keep_carried: params.profiles, ..schema });
     let settings = Settings {
         plan: plan.clone(),
         policy: Policy::Files,
@@ -194,9 +203,9 @@ pub fn run_from(
         let context = Context::new(plan.clone(), sources.clone(), sink).with(Snapshots::new(keeper, resume));
         let mine = |i: usize| i % worker.peers() == worker.index();
         let feed = |(i, (csv, file)): (usize, &(bool, Arc<Memory>))| match csv {
-            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()) },
-            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))) },
-            true => Input { format: Format::Csv, feed: Feed::Other },
+            false => Input { format: Format::Json, feed: Feed::Blocks(file.clone()), keep: None },
+            true if mine(i) => Input { format: Format::Csv, feed: Feed::Mine(Box::new(Front(file.clone(), 0))), keep: None },
+            true => Input { format: Format::Csv, feed: Feed::Other, keep: None },
         };
         let decoder = Box::new(Decoder::new(schema.clone()));
         let inputs = Inputs::Stored(files.iter().enumerate().map(feed).collect());

@@ -335,7 +335,7 @@ pub fn table(params: &Params, course: &Course) -> Vec<String> {
     for s in moments {
         for rules in &mut rules {
             for end in rules.moments.get(&s).cloned().unwrap_or_default() {
-                lines.extend(Kind::GROWTH.iter().filter_map(|kind| rules.say(*kind, end, s, &mut cooldown)));
+                lines.extend(Kind::ALL.iter().filter_map(|kind| rules.say(*kind, end, s, &mut cooldown)));
             }
         }
     }

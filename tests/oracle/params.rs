@@ -67,6 +67,8 @@ pub struct Params {
     pub gates: Gates,
     pub events: Events,
     pub cooldown: Cooldown,
+    /// Whether the profiles and scores are computed, which the oracle knows nothing of.
+    pub profiles: bool,
 }
 
 /// A window definition, or one of the features, in ticks.
@@ -100,6 +102,7 @@ impl Default for Params {
             gates: Gates { sales: 5, revenue: 10_000, sellers: 2, rejected: 100, bad_time: 100 },
             events: Events { reference: Reference::Auto, spike: 50_000, drop: 50_000, revenue: 50_000 },
             cooldown: Cooldown { quiet: 30_000, most: 240_000, reset: 600_000 },
+            profiles: false,
         }
     }
 }

@@ -9,14 +9,15 @@ use proptest::prelude::*;
 
 /// One way through a scenario: the workers of the first run, and for each restart the workers and which of the cuts it takes.
 #[derive(Clone, Debug)]
-struct Way {
+pub struct Way {
     workers: usize,
     every: u64,
     delay: u64,
     restarts: Vec<(usize, prop::sample::Index)>,
 }
 
-fn way() -> impl Strategy<Value = Way> {
+/// Ways through a scenario.
+pub fn way() -> impl Strategy<Value = Way> {
     let workers = || prop::sample::select(vec![1, 2, 3, 4]);
     let restarts = prop::collection::vec((workers(), any::<prop::sample::Index>()), 1..3);
     let delay = prop::sample::select(vec![0, 0, 200]);
@@ -24,7 +25,7 @@ fn way() -> impl Strategy<Value = Way> {
 }
 
 /// Runs a scenario that way. What a run said before the cut that the next one takes stands; the rest is lost with it.
-fn walk(scenario: &Scenario, way: &Way) -> Result<Run, String> {
+pub fn walk(scenario: &Scenario, way: &Way) -> Result<Run, String> {
     let inputs: Vec<_> = scenario.inputs.iter().map(|i| (i.source.clone(), i.lay().0)).collect();
     let faults = Faults { delay: way.delay, lose: None };
     let mut shelf = Shelf::default();

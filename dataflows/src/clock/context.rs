@@ -124,6 +124,8 @@ pub struct Counters {
     pub missing: Cell<i64>,
     /// By window definition: closed instances that late records found too old to be revised. On worker 0.
     pub unrevised: RefCell<Vec<u64>>,
+    /// Products of baskets that held more than are counted.
+    pub dropped: Cell<u64>,
     /// Events that the cooldown has held back. On worker 0.
     pub suppressed: Cell<u64>,
 }

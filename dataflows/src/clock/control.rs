@@ -13,7 +13,7 @@
 use super::checkpoint::Checkpoints;
 use super::live::LiveReader;
 use super::policy::{Clock, Order, Policy, Reached, Report, Rules};
-use super::reader::{Decoding, ReadAhead, Reader};
+use super::reader::{Decoding, ReadAhead, Reader, Stored};
 use super::{Context, Failure, Feed, Inputs, Settings, Shared, State, least_system_tick};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,13 +44,17 @@ impl Reading {
         (index, peers): (usize, usize),
     ) -> (Reading, Vec<super::Input>) {
         match inputs {
-            Inputs::Stored(inputs) => {
-                let files = inputs.iter().enumerate().filter_map(|(i, input)| match &input.feed {
-                    Feed::Blocks(file) => Some((i as u32, input.format, file.clone())),
-                    Feed::Mine(_) | Feed::Other => None,
-                });
+            Inputs::Stored(mut inputs) => {
+                let mut files = vec![];
+                for (i, input) in inputs.iter_mut().enumerate() {
+                    match std::mem::replace(&mut input.feed, Feed::Other) {
+                        Feed::Blocks(file) => files.push((i as u32, Stored::Plain(input.format, file))),
+                        Feed::Kept(kept) => files.push((i as u32, Stored::Kept(kept))),
+                        front => input.feed = front,
+                    }
+                }
                 let bounds = bounds(context, inputs.len());
-                let reader = Reader::new(settings.epoch_bytes, files.collect(), &bounds, index, peers);
+                let reader = Reader::new(settings.epoch_bytes, files, &bounds, index, peers);
                 (Reading::Files(reader, ReadAhead::new(settings, &bounds, peers)), inputs)
             }
             Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, bounds(context, 0), (index, peers))), vec![]),

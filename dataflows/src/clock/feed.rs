@@ -2,6 +2,7 @@
 
 pub use crate::decode::Format;
 
+use super::binding::Block;
 use super::live::{Batch, Partitions};
 use crate::decode::Decoder;
 use crate::dictionary::Dictionaries;
@@ -33,6 +34,32 @@ impl Decode for Decoder {
     fn messages(&mut self, batch: Batch, names: &mut Dictionaries) -> Decoded {
         self.messages(batch.bytes, batch.messages, names)
     }
+}
+
+/// Keeps what one worker has decoded of an input, so that another run need not decode it again.
+pub trait Keep {
+    /// A block was decoded. What cannot be kept is no failure of the run: whoever keeps it says so in the end.
+    fn block(&mut self, block: &Block, decoded: &Decoded, names: &Dictionaries);
+}
+
+/// An input that was decoded before: any worker can take any of its blocks, each once.
+pub trait Kept {
+    /// Bytes in all, decompressed.
+    fn size(&self) -> u64;
+    /// The block that starts at `start`, as [`Keep`] was told of it.
+    ///
+    /// # Errors
+    /// In words for a person: what failed and what to do.
+    fn block(&mut self, start: u64, names: &mut Dictionaries) -> Result<KeptBlock, String>;
+}
+
+/// A block that was decoded before.
+#[derive(Debug, Default)]
+pub struct KeptBlock {
+    /// Bytes of the stored input that had been read for it.
+    pub bytes: u64,
+    /// Its records; their bytes lie [elsewhere](Decoded::elsewhere).
+    pub decoded: Decoded,
 }
 
 /// Bytes of an input, and which of the records in them to decode.
@@ -99,12 +126,16 @@ pub struct Input {
     pub format: Format,
     /// How its bytes are read.
     pub feed: Feed,
+    /// Who keeps what this worker decodes of it.
+    pub keep: Option<Box<dyn Keep>>,
 }
 
 /// How the bytes of an input are read.
 pub enum Feed {
     /// By all workers, block by block.
     Blocks(Arc<dyn Blocks>),
+    /// By all workers, block by block, with nothing left to decode.
+    Kept(Box<dyn Kept>),
     /// By this worker, front to end.
     Mine(Box<dyn Pull>),
     /// By another worker.

@@ -92,7 +92,7 @@ fn pull<'s>(
         let again = scope.activator_for(info.address.clone());
         shared.borrow_mut().wake.pull = Some(again.clone());
         let mut owned: Vec<Owned> = vec![];
-        for (input, Input { format, feed }) in inputs.into_iter().enumerate() {
+        for (input, Input { format, feed, .. }) in inputs.into_iter().enumerate() {
             if let Feed::Mine(mut source) = feed {
                 source.wake_by(scope.worker().sync_activator_for(info.address.to_vec()));
                 let front = Front::new(source, format, settings.delimiter);

@@ -2,7 +2,7 @@
 
 use super::binding::{Block, Order};
 use super::context::{Context, Failure};
-use super::feed::{Blocks, Decode, Format, RawBlock};
+use super::feed::{Blocks, Decode, Format, Keep, Kept, KeptBlock, RawBlock};
 use super::jump::Dates;
 use super::live::Batch;
 use super::raw::{Chunk, Raw};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub struct Decoding {
     pub context: Context,
     pub decoder: Rc<RefCell<Box<dyn Decode>>>,
+    /// By input: who keeps what is decoded of it.
+    pub keep: Rc<RefCell<Vec<Option<Box<dyn Keep>>>>>,
     pub max_jump: Option<i64>,
 }
 
@@ -37,7 +39,21 @@ impl Decoding {
         names.block += 1;
         let stamp = names.block;
         let decoded = self.decoder.borrow_mut().block(place.input, format, raw, &mut names);
-        self.laid(place, stamp, decoded, queue)
+        let block = self.block(place, &decoded);
+        if let Some(Some(keep)) = self.keep.borrow_mut().get_mut(block.input as usize) {
+            keep.block(&block, &decoded, &names);
+        }
+        self.laid(block, stamp, decoded, queue)
+    }
+
+    /// The same for a block that was decoded before.
+    pub fn again(&self, place: Place, kept: &mut dyn Kept, queue: &mut Raw) -> Result<Block, String> {
+        let mut names = self.context.names.borrow_mut();
+        names.block += 1;
+        let stamp = names.block;
+        let KeptBlock { bytes, decoded } = kept.block(place.start, &mut names)?;
+        let block = self.block(Place { bytes, ..place }, &decoded);
+        Ok(self.laid(block, stamp, decoded, queue))
     }
 
     /// The same for messages of a live input.
@@ -46,15 +62,19 @@ impl Decoding {
         names.block += 1;
         let stamp = names.block;
         let decoded = self.decoder.borrow_mut().messages(batch, &mut names);
-        self.laid(place, stamp, decoded, queue)
+        let block = self.block(place, &decoded);
+        self.laid(block, stamp, decoded, queue)
     }
 
-    fn laid(&self, place: Place, stamp: u64, decoded: Decoded, queue: &mut Raw) -> Block {
-        self.context.waiting.add(stamp);
+    fn block(&self, place: Place, decoded: &Decoded) -> Block {
         let dates = Dates::of(decoded.sales.iter().map(|s| s.at), self.max_jump);
         let Place { input, start, next, bytes, ended } = place;
-        let block = Block { input, start, next, records: decoded.records(), bytes, dates, ended };
-        queue.push(input, Chunk { start, stamp, decoded });
+        Block { input, start, next, records: decoded.records(), bytes, dates, ended }
+    }
+
+    fn laid(&self, block: Block, stamp: u64, decoded: Decoded, queue: &mut Raw) -> Block {
+        self.context.waiting.add(stamp);
+        queue.push(block.input, Chunk { start: block.start, stamp, decoded });
         block
     }
 }
@@ -108,10 +128,27 @@ impl ReadAhead {
     }
 }
 
-/// The plain files that any worker can read: the blocks `n` of input `i` with `(i + n) % peers == index`.
+/// An input that any worker can read anywhere.
+pub enum Stored {
+    /// A plain file of lines.
+    Plain(Format, Arc<dyn Blocks>),
+    /// Any file, decoded before.
+    Kept(Box<dyn Kept>),
+}
+
+impl Stored {
+    fn size(&self) -> u64 {
+        match self {
+            Stored::Plain(_, file) => file.size(),
+            Stored::Kept(kept) => kept.size(),
+        }
+    }
+}
+
+/// The inputs that any worker can read anywhere: the blocks `n` of input `i` with `(i + n) % peers == index`.
 pub struct Reader {
     size: u64,
-    files: Vec<(u32, Format, Arc<dyn Blocks>)>,
+    files: Vec<(u32, Stored)>,
     /// By place in `files`: start of this worker's next block.
     next: Vec<u64>,
     peers: u64,
@@ -119,7 +156,7 @@ pub struct Reader {
 
 impl Reader {
     /// `bounds`, by input: what begins before this offset is not read.
-    pub fn new(size: u64, files: Vec<(u32, Format, Arc<dyn Blocks>)>, bounds: &[u64], index: usize, peers: usize) -> Reader {
+    pub fn new(size: u64, files: Vec<(u32, Stored)>, bounds: &[u64], index: usize, peers: usize) -> Reader {
         let (index, peers) = (index as u64, peers as u64);
         let first = |input: u32| (index + peers - u64::from(input) % peers) % peers;
         let next = |input: u32| {
@@ -133,18 +170,23 @@ impl Reader {
     /// Reads and decodes the block that is needed first, if one may be read.
     pub fn step(&mut self, ahead: &ReadAhead, decoding: &Decoding, queue: &mut Raw) -> Result<Option<Block>, Failure> {
         let may = |k: usize| {
-            let ((input, _, file), start) = (&self.files[k], self.next[k]);
+            let ((input, file), start) = (&self.files[k], self.next[k]);
             let left = start == 0 || start < file.size();
             if left { ahead.allows(*input, start) } else { None }
         };
         let Some((_, k)) = (0..self.files.len()).filter_map(|k| Some((may(k)?, k))).min() else { return Ok(None) };
-        let (input, format, file) = &self.files[k];
+        let (input, file) = &mut self.files[k];
         let start = self.next[k];
         let next = (start + self.size).min(file.size());
         let failed = |problem| Failure::Input(format!("cannot read {}: {problem}", decoding.context.sources[*input as usize]));
-        let raw = blocks::read(&**file, start, next).map_err(failed)?;
-        self.next[k] += self.size * self.peers;
         let place = Place { input: *input, start, next, bytes: next - start, ended: next == file.size() };
-        Ok(Some(decoding.decode(place, *format, raw, queue)))
+        self.next[k] += self.size * self.peers;
+        let block = match file {
+            Stored::Plain(format, file) => {
+                blocks::read(&**file, start, next).map(|raw| decoding.decode(place, *format, raw, queue))
+            }
+            Stored::Kept(kept) => decoding.again(place, &mut **kept, queue),
+        };
+        block.map(Some).map_err(failed)
     }
 }

@@ -51,7 +51,7 @@ pub fn install<B>(
 where
     B: for<'s> FnOnce(Scope<'s, Bi>, &Context, Stream<'s, Bi, Vec<Released>>) -> Handle<Bi>,
 {
-    let (reading, inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
+    let (reading, mut inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
     let shared: Shared = Rc::new(RefCell::new(State {
         raw: Raw::new(inputs.len()),
         for_source: VecDeque::new(),
@@ -64,7 +64,13 @@ where
         reader: vec![],
         wake: Wake::default(),
     }));
-    let decoding = Decoding { context: context.clone(), decoder: Rc::new(RefCell::new(decoder)), max_jump: settings.max_jump };
+    let keep = inputs.iter_mut().map(|input| input.keep.take()).collect();
+    let decoding = Decoding {
+        context: context.clone(),
+        decoder: Rc::new(RefCell::new(decoder)),
+        keep: Rc::new(RefCell::new(keep)),
+        max_jump: settings.max_jump,
+    };
     let probe = worker.dataflow_named::<Bi, _, _>("Data", |scope| {
         let released = bound::build(scope, context, &shared, settings.max_jump);
         build(scope, context, released)

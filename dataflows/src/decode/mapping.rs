@@ -102,8 +102,10 @@ fn bucket(name: &[u8]) -> usize {
 
 impl Mapping {
     pub fn new(schema: &Schema) -> Mapping {
+        // What is only carried has slots where somebody wants it.
+        let fields = if schema.keep_carried { FIELDS.len() } else { RULED };
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-        for field in &FIELDS[..RULED] {
+        for field in &FIELDS[..fields] {
             choices(schema, field).into_iter().for_each(|name| *uses.entry(name).or_default() += 1);
         }
         let mut mapping = Mapping {
@@ -113,10 +115,10 @@ impl Mapping {
             crowded: vec![],
             fills: vec![],
             foreign: vec![],
-            width: RULED,
+            width: fields,
             constants: String::new(),
         };
-        for (to, field) in FIELDS[..RULED].iter().enumerate() {
+        for (to, field) in FIELDS[..fields].iter().enumerate() {
             match schema.fields.get(field) {
                 Some(From::Constant(text)) => {
                     let slot = Slot::write(Kind::Cell, text, &mut mapping.constants);

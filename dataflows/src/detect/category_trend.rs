@@ -24,81 +24,95 @@ const EXPECTED_LEAST: i64 = 50_000;
 /// The least median that a slope is held against, in millionths.
 const LEVEL_LEAST: i64 = 100_000;
 
-/// What the two tests say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trend {
-    /// Change across the window as a fraction of the median, in millionths.
-    pub change: i64,
-    /// -log10 of the two-sided p of Mann and Kendall, in millionths.
-    pub decades: i64,
-    /// Orders in the window.
-    pub orders: i64,
-    /// What was expected in the window, in millionths.
-    pub expected: i64,
+/// 30 minutes, the oldest first: counts, and what was expected of them in millionths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minutes {
+    /// What was counted.
+    pub counts: [i64; MINUTES],
+    /// What the season makes one expect.
+    pub expected: [i64; MINUTES],
 }
 
-/// Judges 30 minutes, the oldest first: counts, and what was expected of them in millionths (1,000,000 throughout when there is
-/// no season yet). `None` below [`ORDERS_LEAST`] orders.
-pub fn trend(counts: &[i64; MINUTES], expected: &[i64; MINUTES]) -> Option<Trend> {
-    let orders = counts.iter().sum();
-    if orders < ORDERS_LEAST {
-        return None;
+impl Minutes {
+    /// Orders in the window.
+    pub fn orders(&self) -> i64 {
+        self.counts.iter().sum()
     }
-    // Millionths of the expectation.
-    let y: Vec<i64> = counts
-        .iter()
-        .zip(expected)
-        .map(|(x, m)| narrow(div_half_even(i128::from(*x) * 1_000_000_000_000, i128::from((*m).max(EXPECTED_LEAST)))))
-        .collect();
-    let (mut slopes, mut s) = (Vec::with_capacity(MINUTES * (MINUTES - 1) / 2), 0i64);
+
+    /// y, in millionths.
+    fn ratios(&self) -> [i64; MINUTES] {
+        std::array::from_fn(|i| {
+            let expected = i128::from(self.expected[i].max(EXPECTED_LEAST));
+            narrow(div_half_even(i128::from(self.counts[i]) * 1_000_000_000_000, expected))
+        })
+    }
+}
+
+/// -log10 of the two-sided p of Mann and Kendall, in millionths.
+fn kendall(y: &[i64; MINUTES]) -> i64 {
+    let mut s = 0i64;
     for (i, a) in y.iter().enumerate() {
-        for (j, b) in y.iter().enumerate().skip(i + 1) {
-            s += (b - a).signum();
-            // A thousand parts of a millionth a minute.
-            slopes.push(div_half_even(1_000 * (i128::from(*b) - i128::from(*a)), (j - i) as i128));
-        }
+        s += y[i + 1..].iter().map(|b| (b - a).signum()).sum::<i64>();
     }
-    slopes.sort_unstable();
-    let slope = slopes[slopes.len() / 2];
-    let mut sorted = y;
+    let mut sorted = *y;
     sorted.sort_unstable();
-    let level = (sorted[MINUTES / 2 - 1] + sorted[MINUTES / 2]).max(2 * LEVEL_LEAST);
-    let change = narrow(div_half_even(slope * MINUTES as i128 * 2_000, level.into()));
     let n = MINUTES as i64;
     let ties: i64 = sorted.chunk_by(|a, b| a == b).map(|t| t.len() as i64).map(|t| t * (t - 1) * (2 * t + 5)).sum();
     let variance = (n * (n - 1) * (2 * n + 5) - ties) as f64 / 18.0;
     let z = if variance > 0.0 { (s.abs() - 1).max(0) as f64 / libm::sqrt(variance) } else { 0.0 };
-    let decades = round_millionths(-libm::log10(libm::erfc(z / std::f64::consts::SQRT_2))).max(0);
-    Some(Trend { change, decades, orders, expected: expected.iter().sum() })
+    round_millionths(-libm::log10(libm::erfc(z / std::f64::consts::SQRT_2))).max(0)
 }
 
-/// What is said of a trend that ends at a look; `None` where it is not worth saying. `decades` and `change` are the thresholds, in
-/// millionths.
-pub fn found(trend: &Trend, start: u32, decades: i64, change: i64) -> Option<Found> {
-    if trend.change.abs() < change || trend.decades * 2 < decades {
+/// Change across the window by the slope of Theil and Sen, as a fraction of the median, in millionths.
+fn theil_sen(y: &[i64; MINUTES]) -> i64 {
+    let mut slopes = Vec::with_capacity(MINUTES * (MINUTES - 1) / 2);
+    for (i, a) in y.iter().enumerate() {
+        for (j, b) in y.iter().enumerate().skip(i + 1) {
+            // A thousand parts of a millionth a minute.
+            slopes.push(div_half_even(1_000 * (i128::from(*b) - i128::from(*a)), (j - i) as i128));
+        }
+    }
+    let middle = slopes.len() / 2;
+    let (_, slope, _) = slopes.select_nth_unstable(middle);
+    let mut sorted = *y;
+    sorted.sort_unstable();
+    let level = (sorted[MINUTES / 2 - 1] + sorted[MINUTES / 2]).max(2 * LEVEL_LEAST);
+    narrow(div_half_even(*slope * MINUTES as i128 * 2_000, level.into()))
+}
+
+/// What is said of 30 minutes that begin at the tick `start`; `None` where it is not worth saying. `decades` and `change` are the
+/// thresholds, in millionths.
+pub fn found(minutes: &Minutes, start: u32, decades: i64, change: i64) -> Option<Found> {
+    let count = minutes.orders();
+    if count < ORDERS_LEAST {
         return None;
     }
-    let direction = if trend.change > 0 { Direction::Up } else { Direction::Down };
-    let word = if trend.change > 0 { "rising" } else { "falling" };
-    let orders = trend.orders.saturating_mul(1_000_000);
+    let y = minutes.ratios();
+    let score = kendall(&y);
+    if score * 2 < decades {
+        return None;
+    }
+    let moved = theil_sen(&y);
+    if moved.abs() < change {
+        return None;
+    }
+    let (direction, word) = if moved > 0 { (Direction::Up, "rising") } else { (Direction::Down, "falling") };
+    let expected = minutes.expected.iter().sum();
     Some(Found {
         direction,
         start,
-        score: trend.decades,
+        score,
         threshold: decades,
         step: 3_000_000,
         severity: Severity::Info,
-        value: Figure::Count(trend.orders),
-        expected: Some(Figure::Millionths(trend.expected)),
-        growth_pct: growth(orders, trend.expected),
+        value: Figure::Count(count),
+        expected: Some(Figure::Millionths(expected)),
+        growth_pct: growth(count.saturating_mul(1_000_000), expected),
         rule: "theil-sen/mann-kendall".into(),
-        message: format!(
-            "Category trend: {word} by {:.0} % within 30 min, more than the time of day explains",
-            trend.change.abs() as f64 / 1e4
-        ),
+        message: format!("Category trend: {word} by {:.0} % within 30 min, beyond the time of day", moved.abs() as f64 / 1e4),
         insights: vec![
-            format!("{} orders in 30 min, expected {:.1}", trend.orders, trend.expected as f64 / 1e6),
-            format!("such an order of 30 minutes comes by chance once in 10^{:.1}", trend.decades as f64 / 1e6),
+            format!("{count} orders in 30 min, where the season has {:.1}", expected as f64 / 1e6),
+            format!("30 minutes come in such an order by chance once in 10^{:.1}", score as f64 / 1e6),
         ],
     })
 }
@@ -110,28 +124,39 @@ mod tests {
 
     const FLAT: [i64; MINUTES] = [1_000_000; MINUTES];
 
+    fn said(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> Option<Found> {
+        found(&Minutes { counts, expected }, 0, 4_000_000, 150_000)
+    }
+
+    /// Change and decades, whatever they are.
+    fn trend(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> (i64, i64) {
+        let y = Minutes { counts, expected }.ratios();
+        (theil_sen(&y), kendall(&y))
+    }
+
     #[test]
     fn ramps() {
         let up: [i64; MINUTES] = std::array::from_fn(|i| 100 + 5 * i as i64);
-        let t = trend(&up, &FLAT).unwrap();
         // slope 5 a minute, median 172.5: 150 / 172.5; S = 435, variance 30*29*65/18 = 3141.67, z = 434/56.05 = 7.743, p = 9.7e-15
-        assert_eq!((t.change, t.decades / 10_000), (869_565, 1_401));
-        assert!(found(&t, 0, 4_000_000, 150_000).unwrap().holds());
+        let (change, decades) = trend(up, FLAT);
+        assert_eq!((change, decades / 10_000), (869_565, 1_401));
+        let rising = said(up, FLAT).unwrap();
+        assert_eq!((rising.holds(), rising.direction, rising.score), (true, Direction::Up, decades));
+        assert_eq!(rising.message, "Category trend: rising by 87 % within 30 min, beyond the time of day");
         // The same ramp is no trend where the season has it.
-        let season = up.map(|x| x * 1_000_000);
-        let t = trend(&up, &season).unwrap();
-        assert_eq!((t.change, t.decades), (0, 0));
-        assert_eq!(found(&t, 0, 4_000_000, 150_000), None);
+        assert_eq!((trend(up, up.map(|x| x * 1_000_000)), said(up, up.map(|x| x * 1_000_000))), ((0, 0), None));
         let down: [i64; MINUTES] = std::array::from_fn(|i| up[MINUTES - 1 - i]);
-        assert_eq!(trend(&down, &FLAT).unwrap().change, -869_565);
+        assert_eq!((trend(down, FLAT).0, said(down, FLAT).unwrap().direction), (-869_565, Direction::Down));
+        // Steady, and too small to matter.
+        assert_eq!(said(std::array::from_fn(|i| 1_000 + 4 * i as i64), FLAT), None);
     }
 
     #[test]
     fn one_whale_is_no_trend_and_few_orders_say_nothing() {
         let mut x = [10; MINUTES];
         x[29] = 10_000;
-        assert_eq!(trend(&x, &FLAT).unwrap().change, 0);
-        assert_eq!(trend(&std::array::from_fn(|i| i64::from(i > 0)), &FLAT), None);
+        assert_eq!(trend(x, FLAT).0, 0);
+        assert_eq!(said(std::array::from_fn(|i| i64::from(i > 0)), FLAT), None);
     }
 
     proptest! {
@@ -139,8 +164,7 @@ mod tests {
         #[test]
         fn as_the_books_have_it(x in proptest::collection::vec(0..60i64, MINUTES), m in proptest::collection::vec(1..40i64, MINUTES)) {
             let (x, m): ([i64; MINUTES], [i64; MINUTES]) = (x.try_into().unwrap(), m.try_into().unwrap());
-            prop_assume!(x.iter().sum::<i64>() >= ORDERS_LEAST);
-            let found = trend(&x, &m.map(|m| m * 1_000_000)).unwrap();
+            let (found, found_decades) = trend(x, m.map(|m| m * 1_000_000));
             let y: Vec<f64> = x.iter().zip(&m).map(|(x, m)| *x as f64 / *m as f64).collect();
             let median = |v: &mut Vec<f64>| { v.sort_by(f64::total_cmp); (v[(v.len() - 1) / 2] + v[v.len() / 2]) / 2.0 };
             let (mut slopes, mut s) = (vec![], 0.0);
@@ -151,7 +175,7 @@ mod tests {
                 }
             }
             let change = median(&mut slopes) * 30.0 / median(&mut y.clone()).max(0.1);
-            prop_assert!((found.change as f64 - change * 1e6).abs() <= 20.0 + change.abs() * 10.0, "{} {change}", found.change);
+            prop_assert!((found as f64 - change * 1e6).abs() <= 20.0 + change.abs() * 10.0, "{found} {change}");
             let mut tied = 0.0;
             let mut left: Vec<usize> = (0..MINUTES).collect();
             while let Some(&i) = left.first() {
@@ -161,7 +185,7 @@ mod tests {
             }
             let z = (f64::abs(s) - 1.0).max(0.0) / ((30.0 * 29.0 * 65.0 - tied) / 18.0).sqrt();
             let decades = -libm::log10(libm::erfc(z / 2f64.sqrt()));
-            prop_assert!((found.decades as f64 - decades * 1e6).abs() < 2.0, "{} {decades}", found.decades);
+            prop_assert!((found_decades as f64 - decades * 1e6).abs() < 2.0, "{found_decades} {decades}");
         }
     }
 }

@@ -9,6 +9,8 @@
 //! Plain state: the operator around it is in [`counting`](super::counting).
 
 use super::baskets::{SHOP, Step};
+use super::completeness::Inputs;
+use super::scan;
 use super::scan::{Class, SCALES, Scan, Stand, Verdict, Windows};
 use super::season::{self, Known, Place};
 use super::sellers::{Seller, What};
@@ -16,7 +18,6 @@ use super::series::{GAP, Series};
 use super::signal::{Found, Signal};
 use super::table::Standing;
 use super::trail::QUIET;
-use super::{blame, scan};
 use crate::pane::heads::Identity;
 use crate::plan::Plan;
 use crate::row::event::{Level, Subject};
@@ -24,7 +25,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod baseline;
 mod judge;
+mod speak;
+mod trends;
 
 /// Ends that late sales may still correct, the newest included.
 const OPEN: u32 = 3;
@@ -82,6 +86,7 @@ pub struct Saved {
     now: Option<u32>,
     heard: u32,
     day: Option<i32>,
+    inputs: Inputs,
 }
 
 /// See the [module](self).
@@ -105,6 +110,7 @@ pub struct Counts {
     watched: BTreeSet<Identity>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
+    inputs: Inputs,
 }
 
 impl Counts {
@@ -123,6 +129,7 @@ impl Counts {
             day: None,
             watched: BTreeSet::new(),
             again: false,
+            inputs: Inputs::default(),
         }
     }
 
@@ -137,6 +144,7 @@ impl Counts {
             heard: saved.heard,
             day: saved.day,
             again: true,
+            inputs: saved.inputs,
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -168,12 +176,18 @@ impl Counts {
             now: self.now,
             heard: self.heard,
             day: self.day,
+            inputs: self.inputs.clone(),
         }
     }
 
     /// An identity has a name.
     pub fn name(&mut self, level: Level, key: Identity, name: String) {
         self.names.insert((level, key), name);
+    }
+
+    /// Sales of the pane that ends at tick `pane` came from a live input.
+    pub fn arrive(&mut self, input: u32, pane: u32, sales: i64) {
+        self.inputs.arrive(input, pane / self.plan.detect.step, sales);
     }
 
     /// The next slide at which there is anything to do, when nothing new is heard.
@@ -220,7 +234,8 @@ impl Counts {
         dirty = if again { first } else { dirty.max(first) };
         self.judge((dirty, pane), if again { first } else { pane }, &touched);
         for end in dirty..=pane {
-            let now = self.findings(end);
+            let mut now = self.findings(end);
+            self.trends(end, &mut now);
             let Some(of_end) = self.ends.get_mut(&end) else { continue };
             let signal = |subject: &Subject, found: Option<&Found>| Signal {
                 learned: s,
@@ -235,6 +250,7 @@ impl Counts {
         }
         self.pass(pane);
         self.sample(pane);
+        self.inputs.forget(pane);
         self.now = Some(pane);
     }
 
@@ -249,45 +265,6 @@ impl Counts {
             self.series.iter_mut().for_each(|series| series.open(pane));
         }
         self.ends.insert(pane, End::default());
-    }
-
-    /// The pane that can change no more and lies beyond the gap enters the baselines.
-    fn settle(&mut self, pane: u32) {
-        let Some(old) = pane.checked_sub(GAP).filter(|old| *old > 0) else { return };
-        let place = self.place(old);
-        if let Some(day) = self.day.filter(|day| *day < place.day) {
-            self.close_day(day, place.day, old - 1);
-        }
-        self.day = Some(place.day);
-        for i in 0..self.series.len() {
-            let announced = self.announced(old, &self.series[i], false);
-            self.series[i].settle(old, place, announced);
-        }
-    }
-
-    /// `day` has closed with pane `last`: shares and dispersions are renewed.
-    fn close_day(&mut self, day: i32, today: i32, last: u32) {
-        self.series.iter_mut().for_each(|series| series.mark(day));
-        let (mut sums, mut of_category) = (BTreeMap::new(), vec![0; self.series.len()]);
-        let mut all = [0i128; 2];
-        let (series, categories) = (&self.series, &self.categories);
-        self.sellers.retain(|key, seller| {
-            seller.settle(last, day, series);
-            let Some(sum) = seller.close_day(today) else { return false };
-            all = [all[0] + i128::from(sum[0]), all[1] + i128::from(sum[1])];
-            if let Some(category) = seller.category().and_then(|key| categories.get(&key)) {
-                of_category[*category] += 1;
-                sums.insert(*key, (*category, sum));
-            }
-            true
-        });
-        let lines = if all[0] > 0 { all[1] as f64 / all[0] as f64 } else { 1.0 };
-        for (key, (category, sum)) in sums {
-            if let Some(seller) = self.sellers.get_mut(&key) {
-                seller.renew(sum, category, &self.series[category], today, of_category[category], lines);
-            }
-        }
-        self.scan.close_day();
     }
 
     /// Takes what was learned; gives the first pane that changed, and by seller the first of its panes.
@@ -331,140 +308,6 @@ impl Counts {
             self.series[i].name.clone_from(name);
         }
         i
-    }
-
-    /// The oldest open end is final: episodes freeze the baselines.
-    fn pass(&mut self, pane: u32) {
-        let Some(last) = pane.checked_sub(OPEN - 1) else { return };
-        while let Some(first) = self.ends.first_entry().filter(|first| *first.key() <= last) {
-            let (pane, end) = first.remove_entry();
-            for (series, verdict) in self.series.iter_mut().zip(&end.series) {
-                series.pass(pane, verdict);
-            }
-            if self.series[0].trail.is_open() && self.series[0].frozen(pane) {
-                self.series.iter_mut().for_each(|series| series.freeze(pane, pane));
-            }
-            for key in std::mem::take(&mut self.watched) {
-                let Some(seller) = self.sellers.get_mut(&key) else { continue };
-                let best = end.sellers.get(&key).and_then(OfSeller::best);
-                let (standing, panes) = best.map_or((Standing::Quiet, 1), |(_, it)| (it.standing, SCALES[it.scale]));
-                seller.pass(pane, standing, panes);
-                if seller.is_watched() {
-                    self.watched.insert(key);
-                }
-            }
-        }
-    }
-
-    /// Takes windows of the past, free of episodes, as samples of how much counts vary.
-    fn sample(&mut self, pane: u32) {
-        let Some(end) = pane.checked_sub(GAP).filter(|end| *end > scan::LONGEST) else { return };
-        for series in &self.series {
-            let class = if series.level == Level::Global { Class::Shop } else { Class::Category };
-            let clean = (0..scan::LONGEST).take_while(|back| !series.frozen(end - back)).count() as u32;
-            for (scale, (panes, window)) in SCALES.into_iter().zip(series.windows(end)).enumerate() {
-                if let Some(window) = window
-                    && panes <= clean
-                    && series.known(end - panes, end) == Known::Warm
-                {
-                    self.scan.sample(class, scale, window);
-                }
-            }
-        }
-        let (day, part) = (self.place(end).day, u64::MAX / u64::from(ROUND) + 1);
-        let from = u64::from(pane % ROUND) * part;
-        for (_, seller) in self.sellers.range_mut([from, 0]..=[from.saturating_add(part - 1), u64::MAX]) {
-            seller.settle(end, day, &self.series);
-            let Some((category, _)) = seller.share else { continue };
-            if self.series[category].known(end - scan::LONGEST, end) != Known::Warm {
-                continue;
-            }
-            for (what, class) in [(What::Baskets, Class::SellerBaskets), (What::Lines, Class::SellerLines)] {
-                let windows = seller.windows(what, end, &self.series);
-                for (scale, (panes, window)) in SCALES.into_iter().zip(windows).enumerate() {
-                    if let Some(window) = window.filter(|_| !seller.frozen(end - panes, end)) {
-                        self.scan.sample(class, scale, window);
-                    }
-                }
-            }
-            let buyers = seller.buyers(end - SCALES[3], end);
-            if !seller.frozen(end - SCALES[3], end) {
-                seller.ratios.add(&buyers, 1);
-            }
-        }
-    }
-
-    /// Judges the ends from `first` to `last`, each series by itself; of the sellers those that were touched, from the first of their
-    /// panes on, and those that stood out lately, from `from` on.
-    fn judge(&mut self, (first, last): (u32, u32), from: u32, touched: &BTreeMap<Identity, u32>) {
-        let mut look: BTreeMap<Identity, u32> = self.watched.iter().map(|key| (*key, from)).collect();
-        for (key, from) in touched {
-            look.entry(*key).and_modify(|pane| *pane = (*pane).min(*from)).or_insert(*from);
-        }
-        for end in first..=last {
-            let mut verdicts = vec![];
-            for series in &self.series {
-                let class = if series.level == Level::Global { Class::Shop } else { Class::Category };
-                let known = series.known(end.saturating_sub(scan::LONGEST), end);
-                verdicts.push(self.scan.judge(class, known, &series.windows(end)));
-            }
-            let Some(of_end) = self.ends.get_mut(&end) else { continue };
-            of_end.series = verdicts;
-            for (key, from) in &look {
-                let Some(seller) = self.sellers.get_mut(key).filter(|_| *from <= end) else { continue };
-                let lately = seller.over.iter().any(|over| *over < end && *over + QUIET >= end);
-                let verdict =
-                    if lately || seller.lines(end) > 0 { judge_seller(&mut self.scan, seller, end, &self.series) } else { None };
-                seller.over.retain(|over| *over != end);
-                match verdict.filter(|it| it.standing() > Standing::Quiet) {
-                    Some(verdict) => {
-                        seller.over.push(end);
-                        self.watched.insert(*key);
-                        of_end.sellers.insert(*key, verdict);
-                    }
-                    None => {
-                        of_end.sellers.remove(key);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn judge_seller(scan: &mut Scan, seller: &Seller, end: u32, series: &[Series]) -> Option<OfSeller> {
-    let (category, _) = seller.share?;
-    let known = series[category].known(end.saturating_sub(scan::LONGEST), end);
-    if known != Known::Warm {
-        return None;
-    }
-    let windows = [What::Baskets, What::Lines].map(|what| seller.windows(what, end, series));
-    let verdicts = [scan.judge(Class::SellerBaskets, known, &windows[0]), scan.judge(Class::SellerLines, known, &windows[1])];
-    Some(OfSeller { category, known, windows, verdicts })
-}
-
-/// Which parts follow a whole that is not to blame on one of them: factors for rises and for falls.
-#[derive(Clone, Copy, Debug, Default)]
-struct Follow {
-    up: Option<[i64; 5]>,
-    down: Option<[i64; 5]>,
-}
-
-impl Follow {
-    /// The verdict on a part, once what it shares with the whole is taken away.
-    fn judge(&self, scan: &mut Scan, class: Class, known: Known, windows: &Windows, alone: &Verdict) -> Verdict {
-        let mut again = |factors: Option<[i64; 5]>, alone: Option<Stand>, of: fn(Verdict) -> Option<Stand>| match factors {
-            Some(factors) if alone.is_some() => of(scan.judge(class, known, &scan::scaled(windows, &factors))),
-            _ => alone,
-        };
-        Verdict { up: again(self.up, alone.up, |it| it.up), down: again(self.down, alone.down, |it| it.down) }
-    }
-
-    /// Where `whole` stands out and no part of it is to blame.
-    fn of(verdict: &Verdict, windows: &Windows, blamed: [bool; 2]) -> Follow {
-        Follow {
-            up: verdict.up.filter(|_| !blamed[0]).map(|_| blame::factors(windows, true)),
-            down: verdict.down.filter(|_| !blamed[1]).map(|_| blame::factors(windows, false)),
-        }
     }
 }
 

@@ -8,6 +8,11 @@ use crate::pane::delta::Delta;
 use crate::pane::told::owner_of;
 use hashbrown::HashTable;
 
+/// The worker that owns the key of an identity in halves.
+pub fn owns(key: [u64; 2], peers: usize) -> u64 {
+    u64::from(owner_of(u128::from(key[1]) << 64 | u128::from(key[0]), peers as u64))
+}
+
 /// See the [module](self). Ids are this worker's own.
 #[derive(Default)]
 pub struct Keyed<S> {
@@ -44,8 +49,8 @@ impl<S: Default> Keyed<S> {
         id
     }
 
-    /// Learns what the ids of a message mean, then gives each of its rows: id, pane, value.
-    pub fn hear<V: Copy>(&mut self, delta: &Delta<V>, mut each: impl FnMut(u32, u32, V)) {
+    /// Learns what the ids of a message mean, then gives each of its rows: id, state, pane, value.
+    pub fn hear<V: Copy>(&mut self, delta: &Delta<V>, mut each: impl FnMut(u32, &mut S, u32, V)) {
         let from = delta.from as usize;
         if self.heard.len() <= from {
             self.heard.resize_with(from + 1, Vec::new);
@@ -59,7 +64,8 @@ impl<S: Default> Keyed<S> {
             heard[*theirs as usize] = mine;
         }
         for (i, (theirs, v)) in delta.ids.iter().zip(&delta.tallies).enumerate() {
-            each(self.heard[from][*theirs as usize], delta.panes.get(i).copied().unwrap_or(delta.s), *v);
+            let id = self.heard[from][*theirs as usize];
+            each(id, self.at(id), delta.panes.get(i).copied().unwrap_or(delta.s), *v);
         }
     }
 
@@ -71,6 +77,12 @@ impl<S: Default> Keyed<S> {
                 *self.at(id) = state;
             }
         }
+    }
+
+    /// Whether a name is held.
+    pub fn knows(&self, name: &str) -> bool {
+        let key = identity(name.as_bytes());
+        self.index.find(key as u64, |&id| self.keys[id as usize] == key).is_some()
     }
 
     /// The state of a key.

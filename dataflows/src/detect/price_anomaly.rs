@@ -3,12 +3,13 @@
 //! The score of a sale is the distance of ln p to its second nearest among the product's own last 60 sales (90 days at most), so
 //! that tiers and packs are no news once they were sold twice. All sales of one pane of 30 s are compared with what came before
 //! the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is compared with its
-//! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on.
+//! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of
+//! the whole category surge, what its prices share is taken away first ([`Far::beside`]).
 //!
 //! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
 //! feature 3. Exact under late rows and cancellations: both are functions of multisets.
 
-use crate::feature::price::{OWN_LEAST, PriceHistory, nearest, size};
+use crate::feature::price::{OWN_LEAST, PriceHistory, kth_nearest, size};
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub struct Far {
     pub times: u32,
     /// The distance.
     pub distance: i32,
-    /// What lies nearest: an own price, or the quantile.
+    /// What it is far from: the second nearest of its own prices, or the quantile.
     pub near: i32,
     /// Prices that it was compared with.
     pub support: u32,
@@ -60,10 +61,8 @@ pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u3
         return Verdict::Unsettled(history.at(end).collect());
     }
     let far = farthest(history.at(end), |ln| {
-        let distance = nearest(own, ln, 2)?;
-        let at = own.partition_point(|p| p.0 < ln);
-        let near = own[at.saturating_sub(1)..].iter().take(2).map(|p| p.0).min_by_key(|near| near.abs_diff(ln))?;
-        Some(Far { ln, times: 0, distance, near, support })
+        let near = kth_nearest(own, ln, 2)?;
+        Some(Far { ln, times: 0, distance: near.abs_diff(ln) as i32, near, support })
     });
     far.filter(|far| far.distance > 0).map_or(Verdict::Quiet, Verdict::Own)
 }
@@ -169,9 +168,23 @@ impl Thresholds {
     }
 }
 
-/// A price in cents, for a person.
+impl Far {
+    /// The same when all prices of the category have moved by `shift`, in 1e-4: what they share is not said of one product.
+    pub fn beside(&self, shift: i64) -> Far {
+        let left = (i64::from(self.ln) - i64::from(self.near) - shift).abs().min(i64::from(self.distance));
+        Far { distance: left as i32, ..*self }
+    }
+}
+
+/// A price in cents, for a person, as exactly as its logarithm tells: above 100.00 to the tenth, above 1000.00 to the unit.
 fn cents(ln: i32) -> i64 {
-    libm::rint(libm::exp(f64::from(ln) / 1e4) * 100.0) as i64
+    let cents = libm::exp(f64::from(ln) / 1e4) * 100.0;
+    let unit = match cents {
+        ..10_000.0 => 1.0,
+        ..100_000.0 => 10.0,
+        _ => 100.0,
+    };
+    (libm::rint(cents / unit) * unit) as i64
 }
 
 /// What is said of a price; `None` where it is not worth saying. `own`: compared with the product's own prices.
@@ -187,7 +200,7 @@ pub fn found(far: &Far, own: bool, start: u32, thresholds: Thresholds) -> Option
         Direction::Up => ("above", libm::exp(f64::from(far.ln - far.near) / 1e4)),
         Direction::Down => ("below", libm::exp(f64::from(far.near - far.ln) / 1e4)),
     };
-    let with = if own { "its own last prices" } else { "99 % of the prices of its category" };
+    let with = if own { "what it was last sold for" } else { "99 % of the prices of its category" };
     let times = if far.times == 1 { "once".to_string() } else { format!("{} times", far.times) };
     Some(Found {
         direction,
@@ -200,11 +213,7 @@ pub fn found(far: &Far, own: bool, start: u32, thresholds: Thresholds) -> Option
         expected: Some(Figure::Cents(near)),
         growth_pct: crate::row::round::growth(price, near),
         rule: format!("price/{}", if own { "own" } else { "category" }),
-        message: format!(
-            "Price anomaly: {}, {factor:.1} times {verb} {with}, the nearest of which is {}",
-            money(price),
-            money(near)
-        ),
+        message: format!("Price anomaly: {}, {factor:.1} times {verb} {with} ({})", money(price), money(near)),
         insights: vec![
             format!("sold {times} at this price in 30 s"),
             format!("compared with {} {}", far.support, if own { "sales of the product" } else { "sales of the category" }),

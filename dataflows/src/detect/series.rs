@@ -8,10 +8,12 @@
 //!
 //! State: 256 panes of six numbers and the profile, 24 KB a series.
 
+use super::category_trend::{MINUTES, Minutes};
 use super::scan::{SCALES, Verdict, Window, Windows};
 use super::season::{Known, Place, Profile};
 use super::table::{ONE, fixed, float};
 use super::trail::Trail;
+use super::words;
 use crate::pane::heads::Identity;
 use crate::row::event::Level;
 use serde::{Deserialize, Serialize};
@@ -186,14 +188,27 @@ impl Series {
         self.between(after, to).filter(|sums| sums[2] == 0).map(|sums| sums[1])
     }
 
-    /// What was expected in one pane.
-    pub fn mean(&self, pane: u32) -> Option<i64> {
-        Some(self.at(pane).mean).filter(|mean| *mean >= 0)
+    /// What the season brings in one pane, where it is known.
+    pub fn season(&self, pane: u32) -> Option<i64> {
+        Some(self.at(pane)).filter(|it| it.season >= 0 && !it.cold).map(|it| it.season)
     }
 
     /// What was counted in one pane.
     pub fn counted(&self, pane: u32) -> i64 {
         self.at(pane).count
+    }
+
+    /// The 30 whole minutes that end with `pane`, against the season alone; `None` where that is not known of all of them. The level
+    /// is left out: it follows a trend, and would hide it.
+    pub fn minutes(&self, pane: u32) -> Option<Minutes> {
+        let first = pane.checked_sub(2 * MINUTES as u32)?;
+        self.between(first, pane).filter(|sums| sums[3] == 0)?;
+        let minute = |i: usize| [1, 2].map(|half| first + 2 * i as u32 + half);
+        let expected = |pane: u32| words::millionths(self.season(pane).unwrap_or(0));
+        Some(Minutes {
+            counts: std::array::from_fn(|i| minute(i).map(|half| self.counted(half)).iter().sum()),
+            expected: std::array::from_fn(|i| minute(i).map(expected).iter().sum()),
+        })
     }
 
     /// The windows that end with `pane`.

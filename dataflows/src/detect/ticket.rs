@@ -10,7 +10,9 @@
 //! deviations: one whale is a [large order](super::large_order), not a surge. Customers are counted in 64 buckets by a hash of
 //! theirs: never too many, and sums of buckets add and subtract. Amounts are logarithms of 1e-4, all sums are integers.
 
-use crate::row::round::div_half_even;
+use super::signal::Found;
+use crate::row::event::{Direction, Figure, Severity};
+use crate::row::round::{div_half_even, round_millionths};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -118,9 +120,9 @@ impl Baseline {
         Base::of(self.sum)
     }
 
-    /// Whether nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.inside.is_empty() && self.ahead.is_empty()
+    /// Lines in the panes of `(from, to]`.
+    pub fn lines(&self, from: u32, to: u32) -> i64 {
+        self.inside.iter().chain(&self.ahead).filter(|p| p.0 > from && p.0 <= to).map(|p| p.1[0]).sum()
     }
 }
 
@@ -220,6 +222,44 @@ pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: 
         }
     }
     best
+}
+
+/// What is said of a surge that ends with the pane `end`; `None` where it is not worth saying. `hour`: lines of the hour that ended
+/// 5 min before, for the words on whether the number of lines moved too.
+pub fn found(surge: &Surge, end: u32, slide: u32, threshold: f64, hour: i64) -> Option<Found> {
+    let threshold = round_millionths(threshold);
+    if surge.z * 2 < threshold {
+        return None;
+    }
+    let lines = &surge.lines;
+    let ratio = round_millionths(libm::exp(lines.mean_above() as f64 / 1e4));
+    let seconds = i64::from(surge.panes) * 30;
+    let span = if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
+    let expected = hour as f64 * seconds as f64 / 3_600.0;
+    // Clumped counts vary by one and a half times their mean.
+    let moved = lines.n as f64 - expected > 4.0 * libm::sqrt(1.5 * expected);
+    let (also, count) = if moved { ("ticket and count", "above the") } else { ("ticket", "about the") };
+    Some(Found {
+        direction: Direction::Up,
+        start: end.saturating_sub(surge.panes * slide),
+        score: surge.z,
+        threshold,
+        step: threshold / 2,
+        severity: if surge.z >= 2 * threshold { Severity::Critical } else { Severity::Warning },
+        value: Figure::Millionths(ratio),
+        expected: Some(Figure::Millionths(1_000_000)),
+        growth_pct: Some(100 * (ratio - 1_000_000)),
+        rule: "ticket/log-mean".into(),
+        message: format!("Revenue surge by {also}: tickets are {:.2} times as high as usual for {span}", ratio as f64 / 1e6),
+        insights: vec![
+            format!("{:.1} standard errors above the mean log amount of the 24 h before", surge.z as f64 / 1e6),
+            format!(
+                "{} lines of at least {} customers in {span}, {count} {expected:.1} that the hour before makes one expect",
+                lines.n,
+                lines.customers()
+            ),
+        ],
+    })
 }
 
 #[cfg(test)]

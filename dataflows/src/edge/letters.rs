@@ -5,7 +5,7 @@
 //! says that it has no more: worker 0 has heard all letters of an epoch when it has heard that from all.
 
 use super::{Batch, Table};
-use crate::clock::Binding;
+use crate::clock::{Binding, Failure};
 use crate::message::Original;
 use crate::release::Released;
 use crate::row::{DeadLetter, Disposition, json};
@@ -67,6 +67,7 @@ pub fn letters<'s>(
                         if !letters.batch.rows.is_empty() {
                             session.give(Word::Letters(block.epoch, letters));
                         }
+                        block.live = !block.decoded.messages.is_empty();
                         block.decoded.let_go();
                         true
                     }
@@ -105,8 +106,15 @@ fn write(site: &Site, block: &Released, span: Span, (disposition, errors): (Disp
     let message = decoded.messages.at(span.start);
     let offset = message.as_ref().map_or(decoded.base + u64::from(span.start), |message| message.offset);
     let timestamp = message.as_ref().and_then(|message| message.timestamp);
-    let payload = decoded.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
     let source = site.context.source(block.input);
+    let again = match decoded.elsewhere.as_ref().map(|bytes| bytes.payload(span)).transpose() {
+        Ok(again) => again,
+        Err(problem) => return site.context.fail(Failure::Input(format!("cannot read {source}: {problem}"))),
+    };
+    let payload = match &again {
+        Some(bytes) => bytes,
+        None => decoded.bytes.get(span.start as usize..span.end as usize).unwrap_or_default(),
+    };
     let letter = DeadLetter { source, partition: block.input, offset, timestamp, disposition, errors, payload };
     to.batch.row_with_cuts((block.input, offset), "", |text| json::dead_letter(&letter, text));
     to.originals.extend(message.map(|message| message.original));

@@ -103,21 +103,24 @@ fn median2(steps: impl Iterator<Item = (i64, u32)> + Clone, n: u32) -> i64 {
 ///
 /// Several prices of one product are normal (tiers, packs); a price near two earlier ones is no news.
 pub fn nearest(prices: &[(i32, u32)], ln: i32, k: u32) -> Option<i32> {
+    kth_nearest(prices, ln, k).map(|near| near.abs_diff(ln) as i32)
+}
+
+/// The `k`-th nearest of `prices` to `ln` itself; of two at one distance the lower comes first.
+pub fn kth_nearest(prices: &[(i32, u32)], ln: i32, k: u32) -> Option<i32> {
     let at = prices.partition_point(|p| p.0 < ln);
     let (mut below, mut above) = (prices[..at].iter().rev().peekable(), prices[at..].iter().peekable());
     let mut passed = 0;
     loop {
-        let down = below.peek().map(|p| ln.abs_diff(p.0));
-        let up = above.peek().map(|p| ln.abs_diff(p.0));
-        let (side, distance) = match (down, up) {
-            (Some(d), Some(u)) if d <= u => (below.next(), d),
-            (Some(d), None) => (below.next(), d),
-            (_, Some(u)) => (above.next(), u),
-            (None, None) => return None,
-        };
-        passed += side.map_or(0, |p| p.1);
+        let next = match (below.peek(), above.peek()) {
+            (Some(b), Some(a)) if ln.abs_diff(b.0) <= ln.abs_diff(a.0) => below.next(),
+            (Some(_), None) => below.next(),
+            (_, Some(_)) => above.next(),
+            (None, None) => None,
+        }?;
+        passed += next.1;
         if passed >= k {
-            return Some(distance as i32);
+            return Some(next.0);
         }
     }
 }
@@ -215,12 +218,17 @@ impl PriceHistory {
     /// The newest prices paid in `[from, before)`, in the order of `ln`: those of the newest instants that hold at least [`OWN`]
     /// sales together. The oldest of these instants is taken whole, so that nothing but time decides which sale is forgotten.
     pub fn newest(&self, from: i64, before: i64, into: &mut Vec<(i32, u32)>) {
+        self.newest_of(OWN, from, before, into);
+    }
+
+    /// The same with another number than [`OWN`], not above it.
+    pub fn newest_of(&self, most: u32, from: i64, before: i64, into: &mut Vec<(i32, u32)>) {
         into.clear();
         let mut n = 0;
         let to = self.0.partition_point(|e| e.0 < before);
         let mut oldest = i64::MAX;
         for e in self.0[..to].iter().rev().filter(|e| e.2 > 0) {
-            if e.0 < from || (n >= OWN && e.0 < oldest) {
+            if e.0 < from || (n >= most && e.0 < oldest) {
                 break;
             }
             oldest = e.0;
@@ -233,6 +241,17 @@ impl PriceHistory {
             kept.1 += if same { next.1 } else { 0 };
             same
         });
+    }
+
+    /// The prices paid before an instant with the instant and how often, the newest first.
+    pub fn backwards(&self, before: i64) -> impl Iterator<Item = (i64, i32, u32)> {
+        let to = self.0.partition_point(|e| e.0 < before);
+        self.0[..to].iter().rev().filter(|e| e.2 > 0).map(|e| (e.0, e.1, e.2 as u32))
+    }
+
+    /// The first instant that is still known.
+    pub fn first(&self) -> Option<i64> {
+        self.0.iter().find(|e| e.2 > 0).map(|e| e.0)
     }
 
     /// What was paid at an instant, and how often: counts above 0.

@@ -300,8 +300,8 @@ impl<V: Tally> Class<V> {
         let f = &plan.features;
         let best = kind != Kind::Products;
         let sums = match kind {
-            Kind::Sellers if f.enabled => Some(Sums { size: f.hour, lateness: f.lateness }),
-            Kind::Categories if f.enabled => Some(Sums { size: f.half_hour, lateness: f.lateness }),
+            Kind::Sellers if f.enabled && !plan.profiles.sellers => Some(Sums { size: f.hour, lateness: f.lateness }),
+            Kind::Categories if f.enabled && !plan.profiles.categories => Some(Sums { size: f.half_hour, lateness: f.lateness }),
             _ => None,
         };
         let mut slides: Vec<u32> = plan.windows.iter().map(|w| w.slide).collect();
@@ -323,8 +323,9 @@ impl<V: Tally> Class<V> {
             ids: vec![],
             counts: counts.collect(),
             tallies: featured.map(|s| Grain::new(s, &having(s), best, sums)),
-            orders: (kind == Kind::Sellers && f.enabled && f.orders).then(|| Orders::new(f.hour, f.slide, f.minute, reach)),
-            minutes: (kind == Kind::Categories && f.enabled).then(|| Minutes::new(f.minute, f.half_hour, reach, plan.origin)),
+            orders: (kind == Kind::Sellers && sums.is_some() && f.orders).then(|| Orders::new(f.hour, f.slide, f.minute, reach)),
+            minutes: (kind == Kind::Categories && sums.is_some())
+                .then(|| Minutes::new(f.minute, f.half_hour, reach, plan.origin)),
             lateness: f.lateness,
         }
     }
@@ -437,12 +438,13 @@ impl<V: Tally> Class<V> {
         self.names.borrow().made()
     }
 
-    /// Live (key, pane) entries, and the bytes reserved for them.
+    /// Live (key, pane) entries, with (seller, customer, pane) those of orders, and the bytes reserved for them.
     pub fn size(&self) -> (usize, usize) {
         let best = |w: &WindowState| w.best.as_ref().map_or(0, Best::bytes);
         let counts = self.counts.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
         let tallies = self.tallies.iter().map(|g| (g.arena.len(), g.arena.bytes() + g.windows.iter().map(best).sum::<usize>()));
-        counts.chain(tallies).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        let orders = self.orders.iter().map(|orders| (orders.len(), orders.bytes()));
+        counts.chain(tallies).chain(orders).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }
 }
 

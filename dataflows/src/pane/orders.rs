@@ -38,6 +38,11 @@ impl Orders {
         self.panes.iter().map(|p| p.1.len()).sum()
     }
 
+    /// Bytes reserved for them.
+    pub fn bytes(&self) -> usize {
+        self.panes.iter().map(|p| p.1.allocation_size()).sum()
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.panes.is_empty()

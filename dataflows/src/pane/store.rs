@@ -46,7 +46,7 @@ fn hold(open: u32, slide: u32, lateness: u32) -> Bi {
 }
 
 /// Lowers a capability to `t` where that is later than what it stands at.
-pub(super) fn downgrade(cap: &mut Capability<Bi>, t: Bi) {
+pub(crate) fn downgrade(cap: &mut Capability<Bi>, t: Bi) {
     if cap.time().less_than(&t) {
         cap.downgrade(&t);
     }
@@ -69,7 +69,12 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
     let (me, peers) = (scope.index(), scope.peers());
     let plan = site.context.plan.clone();
     // Where no table is served from the ids, nobody waits with rows that still need the names.
-    let served = plan.features.enabled && kind != Kind::Products;
+    let served = plan.features.enabled
+        && match kind {
+            Kind::Sellers => !plan.profiles.sellers,
+            Kind::Categories => !plan.profiles.categories,
+            Kind::Products => false,
+        };
     let names = Rc::new(RefCell::new(Names::new(served)));
     let mut builder = OperatorBuilder::new(format!("{kind:?}Store"), scope);
     let mut input = builder.new_input(deltas, Exchange::new(|d: &Delta<V>| u64::from(d.to)));

@@ -13,6 +13,12 @@ pub struct SignalSpec {
     pub ticket_z: f64,
     /// `large_order` when the log of an amount lies so many standard deviations above the category's mean.
     pub large_order_z: f64,
+    /// `category_trend` when p is below 10 to the minus this ...
+    pub trend_decades: f64,
+    /// ... and the change within 30 min is at least this fraction.
+    pub trend_change: f64,
+    /// Whether the stock is known.
+    pub stock: bool,
     /// `stock_depletion` when the stock runs out within this time ...
     pub lead_time: i64,
     /// ... with at least this probability.
@@ -27,6 +33,9 @@ impl Default for SignalSpec {
             price_alert: 1.2,
             ticket_z: 4.25,
             large_order_z: 6.0,
+            trend_decades: 4.0,
+            trend_change: 0.15,
+            stock: false,
             lead_time: 3_600_000,
             stockout_probability: 0.9,
         }

@@ -21,6 +21,7 @@ pub(crate) struct Valid<'r> {
     pub price: u32,
     pub quantity: u32,
     pub at: i64,
+    pub payment: u8,
 }
 
 /// Judges records by the settings.
@@ -33,17 +34,17 @@ pub(crate) struct Validator {
 
 /// Faults in the order in which they were found. No memory as long as there is none.
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(pub(super) Vec<Fault>);
 
 impl Faults {
     #[cold]
-    fn add(&mut self, field: Field, code: &'static str, message: String) {
+    pub(super) fn add(&mut self, field: Field, code: &'static str, message: String) {
         self.0.push(Fault { code, field: Some(FIELDS[field as usize]), message });
     }
 
     /// Notes why a value is not of the kind that its field wants.
     #[cold]
-    fn kind(&mut self, field: Field, kind: Kind, wanted: &str) {
+    pub(super) fn kind(&mut self, field: Field, kind: Kind, wanted: &str) {
         let found = match kind {
             Kind::Absent => return self.add(field, "missing_field", "required, and not given".into()),
             Kind::Broken => return self.add(field, "bad_text", "an escape in it is no character".into()),
@@ -57,7 +58,7 @@ impl Faults {
 }
 
 /// What was found, short enough for a message.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("`{}...`", &text[..end]),
         None => format!("`{text}`"),
@@ -97,7 +98,7 @@ impl Validator {
         let customer = text(record, Field::Customer, faults);
         let price = self.price(record, faults);
         let units = self.quantity(record, faults);
-        self.payment(record, faults);
+        let payment = self.payment(record, faults);
         let at = self.date(record, faults);
         self.total(record, price, units, faults);
         match (price, units, at) {
@@ -112,6 +113,7 @@ impl Validator {
                 price: price as u32,
                 quantity: units.number as u32,
                 at,
+                payment,
             }),
             _ => Err(std::mem::take(&mut faults.0)),
         }
@@ -119,7 +121,7 @@ impl Validator {
 
     /// A required text of limited length.
     #[inline]
-    fn name<'r>(&self, record: &Record<'r>, field: Field, faults: &mut Faults) -> &'r str {
+    pub(super) fn name<'r>(&self, record: &Record<'r>, field: Field, faults: &mut Faults) -> &'r str {
         let (least, most) = self.schema.limits.id_bytes;
         match record.get(field) {
             (Kind::Text, "") => faults.add(field, "empty_field", "required, and empty".into()),
@@ -190,20 +192,22 @@ impl Validator {
     }
 
     #[inline]
-    fn payment(&self, record: &Record, faults: &mut Faults) {
+    fn payment(&self, record: &Record, faults: &mut Faults) -> u8 {
         match record.get(Field::Payment) {
             (Kind::Text | Kind::Cell, payment) => {
-                if !self.schema.payments.iter().any(|known| known == payment) {
-                    let known = self.schema.payments.join(", ");
-                    faults.add(Field::Payment, "unknown_payment", format!("{} is not one of {known}", short(payment)));
+                if let Some(place) = self.schema.payments.iter().position(|known| known == payment) {
+                    return place.min(255) as u8;
                 }
+                let known = self.schema.payments.join(", ");
+                faults.add(Field::Payment, "unknown_payment", format!("{} is not one of {known}", short(payment)));
             }
             (kind, _) => faults.kind(Field::Payment, kind, "a text"),
         }
+        0
     }
 
     #[inline]
-    fn date(&mut self, record: &Record, faults: &mut Faults) -> Option<i64> {
+    pub(super) fn date(&mut self, record: &Record, faults: &mut Faults) -> Option<i64> {
         let field = Field::Date;
         let (kind, text) = record.get(field);
         let read = match kind {
@@ -316,7 +320,7 @@ fn op(record: &Record, faults: &mut Faults) -> Op {
 
 /// A number without its fraction, and whether there was none.
 #[inline]
-fn whole(text: &str) -> Option<(i64, bool)> {
+pub(super) fn whole(text: &str) -> Option<(i64, bool)> {
     match text.as_bytes() {
         &[a @ b'0'..=b'9'] => Some((i64::from(a - b'0'), true)),
         _ => scaled(text, 0).map(|s| (s.value, s.exact)),

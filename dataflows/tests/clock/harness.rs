@@ -132,7 +132,7 @@ fn line(bytes: &[u8], at: Range<usize>, decoded: &mut Decoded) {
     if let Some((ms, cents)) = text.split_once(',') {
         let (at, price) = (ms.parse().expect("ms"), cents.parse().expect("cents"));
         let (seller, product, category, customer) = (0, 0, 0, [0, 0]);
-        decoded.sales.push(Sale { at, customer, seller, product, category, price, quantity: 1, op: Op::Sale });
+        decoded.sales.push(Sale { at, customer, seller, product, category, price, quantity: 1, op: Op::Sale, payment: 0 });
         decoded.spans.push(span);
     } else if !at.is_empty() {
         let fault = Fault { code: "bad_json", field: None, message: String::new() };
@@ -181,7 +181,7 @@ pub fn run(case: &Case, shape: &Shape) -> Outcome {
                 Feed::Mine(Box::new(Trickle { memory: file.clone(), at: 0, random, wake: None }))
             }
         };
-        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x) }).collect();
+        let inputs = files.iter().enumerate().map(|x| Input { format: Format::Json, feed: feed(x), keep: None }).collect();
         let out = out.clone();
         let mut running =
             clock::install(worker, &context, &settings, Inputs::Stored(inputs), Box::new(Lines), |scope, context, released| {

@@ -76,7 +76,7 @@ impl Categories {
             let sign = match sale.op {
                 Op::Sale => 1,
                 Op::Cancel => -1,
-                Op::Return => continue,
+                Op::Return | Op::Stock => continue,
             };
             let known = &mut self.logs[(sale.price.wrapping_mul(0x9E37_79B9) >> 20) as usize];
             if known.0 != sale.price {

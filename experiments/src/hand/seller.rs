@@ -50,7 +50,7 @@ impl Sellers {
             let sign = match sale.op {
                 Op::Sale => 1,
                 Op::Cancel => -1,
-                Op::Return => continue,
+                Op::Return | Op::Stock => continue,
             };
             let sums = &mut self.open[sale.seller as usize];
             if *sums == [0; 4] {

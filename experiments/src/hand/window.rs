@@ -72,6 +72,7 @@ impl Window {
                     1
                 }
                 Op::Cancel => -1,
+                Op::Stock => continue,
                 Op::Return => {
                     self.open[3] += units;
                     self.open[4] += cents;

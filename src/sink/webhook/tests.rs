@@ -65,7 +65,7 @@ fn events_are_posted_in_order_each_under_its_own_key() {
     let mut webhook = Webhook::start(&settings(&url, 10), 0, None).unwrap();
     webhook.tick(&rows(&["a", "b"])).unwrap();
     webhook.tick(&rows(&["c"])).unwrap();
-    assert_eq!(webhook.finish(), Stats { sent: 3, ..Stats::default() });
+    assert_eq!(webhook.finish(), Posted { sent: 3, ..Posted::default() });
     let first = told.recv().unwrap();
     assert_eq!((first.key.as_str(), &first.body["version"]), (format!("{:0>32}-0", "a").as_str(), &"4".into()));
     for header in ["x-scope-orgid: shop", "authorization: bearer s3cret", "content-type: application/json", "post /hook http/1.1"]
@@ -80,7 +80,7 @@ fn what_fails_for_a_while_is_tried_again_and_what_is_refused_is_given_up() {
     let (url, told) = receiver(&["503 Service Unavailable", "200 OK", "400 Bad Request", "301 Moved Permanently"]);
     let mut webhook = Webhook::start(&settings(&url, 10), 0, None).unwrap();
     webhook.tick(&rows(&["a", "b", "c", "d"])).unwrap();
-    assert_eq!(webhook.finish(), Stats { sent: 2, retried: 1, refused: 2, ..Stats::default() });
+    assert_eq!(webhook.finish(), Posted { sent: 2, retried: 1, refused: 2, ..Posted::default() });
     assert_eq!(keys(&told), ["a", "a", "b", "c", "d"]);
 }
 

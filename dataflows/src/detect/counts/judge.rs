@@ -1,163 +1,81 @@
-//! Which series speak of an end, and what they say.
+//! Each series by itself: how it stands at an end.
 
 use super::*;
-use crate::detect::blame::parts_to_blame;
-use crate::detect::words;
-use crate::row::event::{Direction, Figure, Kind};
+use crate::detect::blame;
 
 impl Counts {
-    /// What is to be said of an end, from the verdicts on all series.
-    pub(super) fn findings(&mut self, pane: u32) -> BTreeMap<Subject, Found> {
-        let mut found = BTreeMap::new();
-        let Some(end) = self.ends.get(&pane) else { return found };
-        if end.sellers.is_empty() && end.series.iter().all(|verdict| verdict.standing() == Standing::Quiet) {
-            return found;
+    /// Judges the ends from `first` to `last`, each series by itself; of the sellers those that were touched, from the first of their
+    /// panes on, and those that stood out lately, from `from` on.
+    pub(super) fn judge(&mut self, (first, last): (u32, u32), from: u32, touched: &BTreeMap<Identity, u32>) {
+        let mut look: BTreeMap<Identity, u32> = self.watched.iter().map(|key| (*key, from)).collect();
+        for (key, from) in touched {
+            look.entry(*key).and_modify(|pane| *pane = (*pane).min(*from)).or_insert(*from);
         }
-        let end = end.clone();
-        let before = self.ends.get(&pane.wrapping_sub(1)).map(|end| end.said.clone()).unwrap_or_default();
-        let windows: Vec<Windows> = self.series.iter().map(|series| series.windows(pane)).collect();
-        let holds = |stand: &Option<Stand>| stand.is_some_and(|stand| stand.standing == Standing::Holds);
-
-        // upwards: what a part does is not said of the whole
-        let mut by_category: BTreeMap<usize, Vec<&OfSeller>> = BTreeMap::new();
-        for seller in end.sellers.values().filter(|seller| holds(&seller.verdicts[0].up)) {
-            by_category.entry(seller.category).or_default().push(seller);
-        }
-        let mut blamed = vec![[false; 2]; self.series.len()];
-        for (category, sellers) in &by_category {
-            if let Some(up) = &end.series[*category].up {
-                blamed[*category][0] = parts_to_blame(up, true, sellers.iter().map(|seller| &seller.windows[0]));
+        for end in first..=last {
+            let mut verdicts = vec![];
+            for series in &self.series {
+                let class = if series.level == Level::Global { Class::Shop } else { Class::Category };
+                let known = series.known(end.saturating_sub(scan::LONGEST), end);
+                verdicts.push(self.scan.judge(class, known, &series.windows(end)));
+            }
+            let Some(of_end) = self.ends.get_mut(&end) else { continue };
+            of_end.series = verdicts;
+            for (key, from) in &look {
+                let Some(seller) = self.sellers.get_mut(key).filter(|_| *from <= end) else { continue };
+                let lately = seller.over.iter().any(|over| *over < end && *over + QUIET >= end);
+                let verdict =
+                    if lately || seller.lines(end) > 0 { judge_seller(&mut self.scan, seller, end, &self.series) } else { None };
+                seller.over.retain(|over| *over != end);
+                match verdict.filter(|it| it.standing() > Standing::Quiet) {
+                    Some(verdict) => {
+                        seller.over.push(end);
+                        self.watched.insert(*key);
+                        of_end.sellers.insert(*key, verdict);
+                    }
+                    None => {
+                        of_end.sellers.remove(key);
+                    }
+                }
             }
         }
-        let parts = |of: fn(&Verdict) -> &Option<Stand>| {
-            let holding = end.series.iter().zip(&windows).skip(1).filter(move |(verdict, _)| holds(of(verdict)));
-            holding.map(|(_, windows)| windows)
+    }
+}
+
+fn judge_seller(scan: &mut Scan, seller: &Seller, end: u32, series: &[Series]) -> Option<OfSeller> {
+    let (category, _) = seller.share?;
+    let known = series[category].known(end.saturating_sub(scan::LONGEST), end);
+    if known != Known::Warm {
+        return None;
+    }
+    let windows = [What::Baskets, What::Lines].map(|what| seller.windows(what, end, series));
+    let verdicts = [scan.judge(Class::SellerBaskets, known, &windows[0]), scan.judge(Class::SellerLines, known, &windows[1])];
+    Some(OfSeller { category, known, windows, verdicts })
+}
+
+/// Which parts follow a whole that is not to blame on one of them: factors for rises and for falls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Follow {
+    /// Of rises.
+    pub up: Option<[i64; 5]>,
+    /// Of falls.
+    pub down: Option<[i64; 5]>,
+}
+
+impl Follow {
+    /// The verdict on a part, once what it shares with the whole is taken away.
+    pub fn judge(&self, scan: &mut Scan, class: Class, known: Known, windows: &Windows, alone: &Verdict) -> Verdict {
+        let mut again = |factors: Option<[i64; 5]>, alone: Option<Stand>, of: fn(Verdict) -> Option<Stand>| match factors {
+            Some(factors) if alone.is_some() => of(scan.judge(class, known, &scan::scaled(windows, &factors))),
+            _ => alone,
         };
-        if let Some(up) = &end.series[0].up {
-            blamed[0][0] = parts_to_blame(up, true, parts(|verdict| &verdict.up));
-        }
-        if let Some(down) = &end.series[0].down {
-            blamed[0][1] = parts_to_blame(down, false, parts(|verdict| &verdict.down));
-        }
-
-        // downwards: what a part shares with the whole is not said of the part
-        let whole = Follow::of(&end.series[0], &windows[0], blamed[0]);
-        for i in 0..end.series.len() {
-            let (series, alone) = (&self.series[i], &end.series[i]);
-            if alone.standing() == Standing::Quiet || !self.plan.detect.level(series.level) {
-                continue;
-            }
-            let class = if i == 0 { Class::Shop } else { Class::Category };
-            let known = series.known(pane.saturating_sub(scan::LONGEST), pane);
-            let verdict = if i == 0 { *alone } else { whole.judge(&mut self.scan, class, known, &windows[i], alone) };
-            let quiet = self.announced(pane, &self.series[i], true);
-            let up = verdict.up.filter(|_| !blamed[i][0] && !quiet).map(|stand| (stand, Direction::Up));
-            let down = verdict.down.filter(|_| !blamed[i][1] && !quiet).map(|stand| (stand, Direction::Down));
-            for (stand, direction) in up.into_iter().chain(down) {
-                let (subject, found_of) = self.of_series(i, pane, &stand, direction, known == Known::Warm);
-                found.insert(subject, found_of);
-            }
-        }
-        if self.plan.detect.level(Level::Seller) {
-            for (key, seller) in &end.sellers {
-                let i = seller.category;
-                let above = Follow::of(&end.series[i], &windows[i], blamed[i]);
-                let follow = Follow { up: above.up.or(whole.up), down: None };
-                let mut it = seller.clone();
-                for (class, at) in [(Class::SellerBaskets, 0), (Class::SellerLines, 1)] {
-                    let alone = &seller.verdicts[at];
-                    it.verdicts[at] = follow.judge(&mut self.scan, class, seller.known, &seller.windows[at], alone);
-                }
-                if let Some((what, stand)) = it.best() {
-                    let (subject, found_of) = self.of_seller(*key, pane, what, &stand, &before);
-                    found.insert(subject, found_of);
-                }
-            }
-        }
-        found
+        Verdict { up: again(self.up, alone.up, |it| it.up), down: again(self.down, alone.down, |it| it.down) }
     }
 
-    fn found(&self, pane: u32, stand: &Stand, direction: Direction, rule: &str) -> Found {
-        let step = self.plan.detect.step;
-        let threshold = self.scan.threshold();
-        Found {
-            direction,
-            start: (pane - SCALES[stand.scale]) * step,
-            score: stand.score,
-            threshold,
-            step: 3_000_000,
-            severity: words::severity(stand, threshold),
-            value: Figure::Count(stand.window.count),
-            expected: Some(Figure::Millionths(words::millionths(stand.window.mean))),
-            growth_pct: Some(words::growth(stand)),
-            rule: rule.into(),
-            message: String::new(),
-            insights: vec![],
+    /// Where `whole` stands out and no part of it is to blame.
+    pub fn of(verdict: &Verdict, windows: &Windows, blamed: [bool; 2]) -> Follow {
+        Follow {
+            up: verdict.up.filter(|_| !blamed[0]).map(|_| blame::factors(windows, true)),
+            down: verdict.down.filter(|_| !blamed[1]).map(|_| blame::factors(windows, false)),
         }
-    }
-
-    /// Of the shop or a category.
-    fn of_series(&self, i: usize, pane: u32, stand: &Stand, direction: Direction, warm: bool) -> (Subject, Found) {
-        let series = &self.series[i];
-        let kind = if direction == Direction::Up { Kind::ActivitySpike } else { Kind::ActivityDrop };
-        let key = if i == 0 { Level::WHOLE.into() } else { series.name.clone() };
-        let mut found = self.found(pane, stand, direction, "nb/baskets");
-        found.message = words::message(kind, series.level, &series.name, stand, words::BASKETS);
-        found.insights = words::rarity(stand, warm);
-        if stand.standing == Standing::Holds {
-            found.insights.extend(self.share(i, pane, stand));
-        }
-        (Subject { kind, level: series.level, key }, found)
-    }
-
-    /// The part that makes most of the difference: of the shop a category, of a category a seller.
-    fn share(&self, i: usize, pane: u32, stand: &Stand) -> Option<String> {
-        let after = pane - SCALES[stand.scale];
-        let difference = |count: i64, mean: i64| words::millionths(count.saturating_mul(crate::detect::table::ONE) - mean);
-        let all = difference(stand.window.count, stand.window.mean);
-        let far = |part: i64| if all < 0 { -part } else { part };
-        if i == 0 {
-            let parts = self.series.iter().skip(1).filter_map(|series| {
-                let window = series.windows(pane)[stand.scale]?;
-                Some((far(difference(window.count, window.mean)), &series.name))
-            });
-            let (part, name) = parts.max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
-            return words::share(Level::Category, name, far(part), all);
-        }
-        let parts = self.sellers.iter().filter(|(_, seller)| seller.share.is_some_and(|(category, _)| category == i));
-        let parts = parts.filter_map(|(key, seller)| {
-            let window = seller.windows(What::Baskets, pane, &self.series)[stand.scale]?;
-            Some((far(difference(seller.sum(after, pane)[0], window.mean)), self.names.get(&(Level::Seller, *key))?))
-        });
-        let (part, name) = parts.max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
-        words::share(Level::Seller, name, far(part), all)
-    }
-
-    /// Of a seller. What was said of the end before decides the type of an episode that goes on.
-    fn of_seller(
-        &self,
-        key: Identity,
-        pane: u32,
-        what: What,
-        stand: &Stand,
-        before: &BTreeMap<Subject, Found>,
-    ) -> (Subject, Found) {
-        let (lines, unit) = if what == What::Lines { (true, words::LINES) } else { (false, words::BASKETS) };
-        let name = self.names.get(&(Level::Seller, key)).cloned().unwrap_or_default();
-        let seller = &self.sellers[&key];
-        let buyers = seller.buyers(pane - SCALES[stand.scale], pane);
-        let concentrated = buyers.concentrated(seller.ratios.low());
-        let subject = |kind: Kind| Subject { kind, level: Level::Seller, key: name.clone() };
-        let now = if concentrated.is_some() { Kind::FraudLikeBurst } else { Kind::SellerSpike };
-        let kinds = [Kind::FraudLikeBurst, Kind::SellerSpike];
-        let kind = kinds.into_iter().find(|kind| before.contains_key(&subject(*kind))).unwrap_or(now);
-        let mut found = self.found(pane, stand, Direction::Up, if lines { "nb/lines" } else { "nb/baskets" });
-        found.message = words::message(kind, Level::Seller, &name, stand, unit);
-        found.insights = words::rarity(stand, true);
-        found.insights.push(match concentrated {
-            Some(why) => why.words(&buyers),
-            None => format!("{} buyers for {} lines", buyers.distinct, buyers.lines),
-        });
-        (subject(kind), found)
     }
 }

@@ -28,7 +28,14 @@ fn a_pane_is_judged_by_what_came_before_it() {
     let found = found(&far, true, 3, THRESHOLDS).unwrap();
     assert_eq!((found.direction, found.severity, found.score), (Direction::Down, Severity::Critical, 2_302_600));
     assert_eq!((found.value, found.expected), (Figure::Cents(10), Some(Figure::Cents(100))));
-    assert_eq!(found.message, "Price anomaly: 0.10, 10.0 times below its own last prices, the nearest of which is 1.00");
+    assert_eq!(found.message, "Price anomaly: 0.10, 10.0 times below what it was last sold for (1.00)");
+}
+
+#[test]
+fn what_a_category_shares_is_not_said_of_one_product() {
+    let far = Far { ln: 20_986, times: 1, distance: 10_986, near: 10_000, support: 9 };
+    assert_eq!([0, 10_000, 12_000, -500].map(|shift| far.beside(shift).distance), [10_986, 986, 1_014, 10_986]);
+    assert_eq!([cents(23_026), cents(54_648), cents(91_050)], [1_000, 23_620, 900_000]);
 }
 
 #[test]

@@ -1,0 +1,194 @@
+//! The profile of a category: features 2 and 4 (DETECTION), beside the sums of half an hour.
+//!
+//! Memory: 64 bytes for each pane of a slide with a sale in 35 minutes, 16 for each hour of 28 days: 16 KiB.
+
+use super::env::{Env, HOUR, MINUTE};
+use super::fact::Fact;
+use crate::feature::season_trend::{MINUTES, season_trend};
+use crate::feature::seasonality::{Seasonality, WEEK, WEEKS, seasonality};
+use crate::feature::{CategorySums, category, ln_fixed};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Half an hour.
+const HALF: i64 = 30 * MINUTE;
+
+/// Sums of one pane: lines, units, cents, logarithms of prices, and the squares of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sums {
+    lines: i64,
+    units: i64,
+    cents: i64,
+    ln: i64,
+    ln2: i128,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub struct Category {
+    slides: BTreeMap<u32, Sums>,
+    /// Lines of the hours, and the first hour of all.
+    hours: VecDeque<(u32, i64)>,
+    since: Option<u32>,
+    /// The seasonality of the last hours that were asked for.
+    known: Vec<(u32, Seasonality)>,
+    /// The last look that vectors were made of, until a record comes that it sees.
+    look: (u32, Vec<i64>),
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Saved {
+    slides: Vec<(u32, Sums)>,
+    hours: Vec<(u32, i64)>,
+    since: Option<u32>,
+}
+
+impl Category {
+    /// Takes a record.
+    pub fn add(&mut self, fact: &Fact, env: &Env) {
+        let lines = fact.lines();
+        if lines == 0 {
+            return;
+        }
+        let ln = ln_fixed(fact.price);
+        if env.pane(fact.at) < self.look.0 {
+            self.look.0 = 0;
+        }
+        let sums = self.slides.entry(env.pane(fact.at)).or_default();
+        sums.lines += lines;
+        sums.units += fact.units();
+        sums.cents += fact.cents();
+        sums.ln += lines * ln;
+        sums.ln2 += i128::from(lines) * i128::from(ln) * i128::from(ln);
+        let hour = (fact.at / HOUR) as u32;
+        let place = self.hours.partition_point(|h| h.0 < hour);
+        match self.hours.get_mut(place).filter(|h| h.0 == hour) {
+            Some(h) => h.1 += lines,
+            None => self.hours.insert(place, (hour, lines)),
+        }
+        self.since = Some(self.since.map_or(hour, |since| since.min(hour)));
+        self.known.retain(|k| k.0 <= hour);
+    }
+
+    /// The integers of half an hour and of thirty whole minutes before `e`.
+    fn sums(&self, e: u32, env: &Env) -> CategorySums {
+        let mut sums = CategorySums::default();
+        let from = env.from(e, HALF, env.slide);
+        for (_, s) in self.slides.range(from..e) {
+            sums.n += s.lines;
+            sums.units += s.units;
+            sums.cents += s.cents;
+            sums.ln += s.ln;
+            sums.ln2 += s.ln2;
+        }
+        let end = env.instant(e).div_euclid(MINUTE);
+        let mut open = (0, 0);
+        let mut close = |(minute, cents): (i64, i64)| {
+            let cents = i128::from(cents);
+            sums.s1 += i128::from(minute) * cents;
+            sums.s2 += cents * cents;
+        };
+        let (first, last) = self.panes(end - MINUTES as i64, end, env);
+        let (mut lines, mut all) = (0, 0);
+        for (pane, s) in self.slides.range(first..last) {
+            let minute = env.instant(*pane).div_euclid(MINUTE);
+            if minute != open.0 {
+                close(std::mem::replace(&mut open, (minute, 0)));
+            }
+            open.1 += s.cents;
+            lines += s.lines;
+            all += s.cents;
+        }
+        close(open);
+        (sums.trend_n, sums.s0) = (lines, all);
+        sums
+    }
+
+    /// The panes of the minutes `from..to`.
+    fn panes(&self, from: i64, to: i64, env: &Env) -> (u32, u32) {
+        let pane = |minute: i64| (minute.max(0) * MINUTE / env.slide) as u32;
+        (pane(from), pane(to))
+    }
+
+    /// Whether the category has a row at `e`: one of its integers differs from those a slide before.
+    pub fn changed(&self, e: u32, env: &Env) -> bool {
+        e > 0 && self.sums(e, env) != self.sums(e - 1, env)
+    }
+
+    /// The columns as of `e`, see [`columns`](super::columns).
+    pub fn cells(&mut self, e: u32, env: &Env, out: &mut Vec<i64>) {
+        let sums = self.sums(e, env);
+        let c = category(&sums, env.instant(e));
+        let null = super::columns::NULL;
+        let (mean, sd) = (c.price_mean_ln.unwrap_or(null), c.price_sd_ln.unwrap_or(null));
+        out.extend([c.trend, c.trend_se, c.revenue, c.volume, mean, sd, c.n, c.n]);
+        let whole = env.whole_hours(e);
+        let end = env.instant(e).div_euclid(MINUTE);
+        let mut minutes = [(0, 1_000_000); MINUTES];
+        for (i, minute) in minutes.iter_mut().enumerate() {
+            let number = end - MINUTES as i64 + i as i64;
+            let (first, last) = self.panes(number, number + 1, env);
+            minute.0 = self.slides.range(first..last).map(|s| s.1.cents).sum();
+            minute.1 = self.season((number / 60) as u32, whole).index;
+        }
+        let t = season_trend(&minutes, sums.trend_n);
+        out.extend([t.trend, t.error, t.theil_sen, t.mann_kendall]);
+        let now = self.season(whole, whole);
+        out.extend([now.index, now.score, now.hours]);
+    }
+
+    /// The columns as of `e`, for the many sales that ask for the same.
+    pub fn scored(&mut self, e: u32, env: &Env, out: &mut Vec<i64>) {
+        if self.look.0 != e || self.look.1.is_empty() {
+            let mut cells = std::mem::take(&mut self.look.1);
+            cells.clear();
+            self.cells(e, env, &mut cells);
+            self.look = (e, cells);
+        }
+        out.extend(&self.look.1);
+    }
+
+    /// The seasonality of an hour, from the hours before it, of which only those before `whole` are over.
+    fn season(&mut self, hour: u32, whole: u32) -> Seasonality {
+        let hour = hour.min(whole);
+        if let Some(known) = self.known.iter().find(|k| k.0 == hour) {
+            return known.1;
+        }
+        let longest = (WEEK * WEEKS) as u32;
+        let first = self.since.unwrap_or(hour).max(hour.saturating_sub(longest)).min(hour);
+        let mut counts = vec![0; (hour - first) as usize];
+        for (h, n) in self.hours.iter().filter(|h| h.0 >= first && h.0 < hour) {
+            counts[(h - first) as usize] = *n;
+        }
+        let found = seasonality(&counts);
+        if self.known.len() == 4 {
+            self.known.remove(0);
+        }
+        self.known.push((hour, found));
+        found
+    }
+
+    /// Forgets what no look from `e` on can need.
+    pub fn forget(&mut self, e: u32, env: &Env) {
+        let earliest = env.instant(e.saturating_sub(env.reach + 2)) - HALF - 2 * MINUTE;
+        let pane = env.pane(earliest.max(0));
+        while self.slides.first_key_value().is_some_and(|s| *s.0 < pane) {
+            self.slides.pop_first();
+        }
+        let hour = (earliest / HOUR).saturating_sub((WEEK * WEEKS) as i64 + 1).max(0) as u32;
+        while self.hours.pop_front_if(|h| h.0 < hour).is_some() {}
+    }
+
+    /// What a checkpoint holds.
+    pub fn save(&self) -> Saved {
+        let slides = self.slides.iter().map(|(pane, sums)| (*pane, *sums)).collect();
+        Saved { slides, hours: self.hours.iter().copied().collect(), since: self.since }
+    }
+
+    /// As it was saved.
+    pub fn restore(saved: Saved) -> Category {
+        let Saved { slides, hours, since } = saved;
+        Category { slides: slides.into_iter().collect(), hours: hours.into(), since, ..Category::default() }
+    }
+}

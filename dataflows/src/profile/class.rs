@@ -1,0 +1,412 @@
+//! One class of keys on the worker that owns them: their profiles, and what happens to them at a tick.
+//!
+//! At a learned tick K the keys that records have come for, or of which something leaves the last hour, are gone through:
+//!
+//! ```text
+//!   late records (pane < K - 1) enter ──► rows as of K - reach .. K - 1 are computed again, and said where they differ
+//!   records of pane K - 1 in the order of event time: first the vector of each, then it enters ──► row as of K
+//! ```
+//!
+//! So the vector of a sale is a function of the records before it, strictly, that are known at its tick. That of a sale that comes
+//! late is as of the beginning of its pane; one that is later than the allowed lateness has none.
+
+use super::env::Env;
+use super::fact::{Fact, class};
+use super::said::Said;
+use super::sums::Sums;
+use super::{category, customer, product, seller};
+use crate::edge::Table;
+use hashbrown::HashMap;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is known of a key.
+pub trait Profile: Default + 'static {
+    /// As it stands in a checkpoint.
+    type Saved: Serialize + DeserializeOwned;
+    /// Its class.
+    const CLASS: usize;
+    /// Its table.
+    const TABLE: Table;
+    /// Takes a record.
+    fn add(&mut self, fact: &Fact, env: &Env);
+    /// Whether there is a row at `e`.
+    fn changed(&self, e: u32, env: &Env) -> bool;
+    /// The columns of the table as of `e`.
+    fn look(&mut self, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>);
+    /// Vectors as of `e` will be asked for.
+    fn begin(&mut self, _e: u32, _env: &Env, _pad: &mut Sums) {}
+    /// The columns that a sale takes from this class, after [`Profile::begin`].
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>);
+    /// Takes a record between two vectors.
+    fn enter(&mut self, fact: &Fact, _e: u32, env: &Env, _pad: &mut Sums) {
+        self.add(fact, env);
+    }
+    /// Forgets what no look from `e` on can need.
+    fn forget(&mut self, e: u32, env: &Env);
+    /// Whether nothing is known of it any more.
+    fn idle(&self) -> bool {
+        false
+    }
+    /// What a checkpoint holds.
+    fn save(&self) -> Self::Saved;
+    /// As it was saved.
+    fn restore(saved: Self::Saved) -> Self;
+}
+
+impl Profile for seller::Seller {
+    type Saved = seller::Saved;
+    const CLASS: usize = class::SELLER;
+    const TABLE: Table = Table::SellerFeatures;
+    fn add(&mut self, fact: &Fact, env: &Env) {
+        self.add(fact, env);
+    }
+    fn changed(&self, e: u32, env: &Env) -> bool {
+        self.changed(e, env)
+    }
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env.instant(e), env, out);
+    }
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, fact.at, env, out);
+    }
+    fn forget(&mut self, e: u32, env: &Env) {
+        self.forget(e, env);
+    }
+    fn save(&self) -> seller::Saved {
+        self.save()
+    }
+    fn restore(saved: seller::Saved) -> Self {
+        Self::restore(saved)
+    }
+}
+
+impl Profile for product::Product {
+    type Saved = product::Saved;
+    const CLASS: usize = class::PRODUCT;
+    const TABLE: Table = Table::ProductFeatures;
+    fn add(&mut self, fact: &Fact, env: &Env) {
+        self.add(fact, env);
+    }
+    fn changed(&self, e: u32, env: &Env) -> bool {
+        self.changed(e, env)
+    }
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env.instant(e), env, out);
+    }
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, fact.at, env, out);
+        product::Product::score(self, fact, e, env, out);
+    }
+    fn forget(&mut self, e: u32, env: &Env) {
+        self.forget(e, env);
+    }
+    fn save(&self) -> product::Saved {
+        self.save()
+    }
+    fn restore(saved: product::Saved) -> Self {
+        Self::restore(saved)
+    }
+}
+
+impl Profile for category::Category {
+    type Saved = category::Saved;
+    const CLASS: usize = class::CATEGORY;
+    const TABLE: Table = Table::CategoryFeatures;
+    fn add(&mut self, fact: &Fact, env: &Env) {
+        self.add(fact, env);
+    }
+    fn changed(&self, e: u32, env: &Env) -> bool {
+        self.changed(e, env)
+    }
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env, out);
+    }
+    /// As of the beginning of the sale's pane: a category is looked at once for all of its sales.
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.scored(e.min(env.pane(fact.at)), env, out);
+    }
+    fn forget(&mut self, e: u32, env: &Env) {
+        self.forget(e, env);
+    }
+    fn save(&self) -> category::Saved {
+        self.save()
+    }
+    fn restore(saved: category::Saved) -> Self {
+        Self::restore(saved)
+    }
+}
+
+impl Profile for customer::Customer {
+    type Saved = customer::Customer;
+    const CLASS: usize = class::CUSTOMER;
+    const TABLE: Table = Table::CustomerFeatures;
+    fn add(&mut self, fact: &Fact, _env: &Env) {
+        self.add(fact);
+    }
+    fn changed(&self, e: u32, env: &Env) -> bool {
+        self.changed(e, env)
+    }
+    fn look(&mut self, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>) {
+        self.sum(e, env, pad);
+        pad.cells(env.instant(e), env, out);
+    }
+    fn begin(&mut self, e: u32, env: &Env, pad: &mut Sums) {
+        self.sum(e, env, pad);
+    }
+    fn score(&mut self, fact: &Fact, _e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>) {
+        pad.cells(fact.at, env, out);
+        pad.score(fact, env, out);
+    }
+    fn enter(&mut self, fact: &Fact, e: u32, env: &Env, pad: &mut Sums) {
+        self.add(fact);
+        pad.add(fact, env);
+        pad.last = self.last(env.instant(e));
+    }
+    fn forget(&mut self, e: u32, env: &Env) {
+        self.forget(e, env);
+    }
+    fn idle(&self) -> bool {
+        self.idle()
+    }
+    fn save(&self) -> customer::Customer {
+        self.clone()
+    }
+    fn restore(saved: customer::Customer) -> Self {
+        saved
+    }
+}
+
+/// A key.
+struct Slot<P> {
+    key: u64,
+    name: Box<str>,
+    profile: P,
+    /// The last tick that is known to speak of it.
+    seen: u32,
+}
+
+/// What a checkpoint holds of a key.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedKey<S> {
+    pub(super) key: u64,
+    name: String,
+    profile: S,
+    seen: u32,
+    /// Ticks at which something leaves the hour.
+    due: Vec<u32>,
+    /// What was said, see [`Said`].
+    said: Vec<(u32, u64, u32, bool)>,
+}
+
+/// Where vectors go: the record, and its columns.
+pub struct Scored {
+    /// The ticket of each sale.
+    pub tickets: Vec<u64>,
+    /// The columns of all, one after the other.
+    pub cells: Vec<i64>,
+}
+
+/// See the [module](self).
+pub struct Class<P: Profile> {
+    index: HashMap<u64, u32>,
+    slots: Vec<Option<Slot<P>>>,
+    free: Vec<u32>,
+    due: BTreeMap<u32, Vec<u32>>,
+    said: Said,
+    cells: Vec<i64>,
+    swept: u32,
+}
+
+impl<P: Profile> Default for Class<P> {
+    fn default() -> Self {
+        Class {
+            index: HashMap::new(),
+            slots: vec![],
+            free: vec![],
+            due: BTreeMap::new(),
+            said: Said::default(),
+            cells: vec![],
+            swept: 0,
+        }
+    }
+}
+
+/// What one tick says of a class.
+pub struct Tick<'a> {
+    /// The tick, as a look.
+    pub k: u32,
+    /// Whether rows of the class are wanted.
+    pub rows: bool,
+    /// Whether vectors are wanted.
+    pub scores: bool,
+    /// No rows after this look.
+    pub last: u32,
+    /// Room for sums of a customer.
+    pub pad: &'a mut Sums,
+}
+
+impl<P: Profile> Class<P> {
+    /// The place of a key that a record of tick `k` speaks of, whose name is given unless it is known.
+    pub fn place(&mut self, key: u64, name: Option<&str>, k: u32) -> u32 {
+        let i = *self.index.entry(key).or_insert_with(|| {
+            let slot = Slot { key, name: Box::default(), profile: P::default(), seen: k };
+            match self.free.pop() {
+                Some(i) => {
+                    self.slots[i as usize] = Some(slot);
+                    i
+                }
+                None => {
+                    self.slots.push(Some(slot));
+                    self.slots.len() as u32 - 1
+                }
+            }
+        });
+        if let Some(slot) = &mut self.slots[i as usize] {
+            slot.seen = slot.seen.max(k);
+            if let Some(name) = name.filter(|_| slot.name.is_empty()) {
+                slot.name = name.into();
+            }
+        }
+        i
+    }
+
+    /// The next look at which something leaves the hour of a key.
+    pub fn due(&self) -> Option<u32> {
+        self.due.keys().next().copied()
+    }
+
+    /// Keys held.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Takes the records of a tick, each with the place of its key, in any order. Says each row that differs from what was said:
+    /// its look, key, revision, and columns unless it is taken back. `mark` stands for what else a row of a key shows.
+    #[expect(clippy::too_many_arguments, reason = "two of them are places for what comes out")]
+    pub fn tick(
+        &mut self,
+        tick: &mut Tick,
+        facts: &mut [(u32, Fact)],
+        env: &mut Env,
+        scored: &mut Scored,
+        mark: impl Fn(u64, u32) -> Option<i64>,
+        mut say: impl FnMut(u32, &str, u64, u32, Option<&[i64]>),
+    ) {
+        let k = tick.k;
+        facts.sort_unstable();
+        let mut keys: Vec<u32> = facts.chunk_by(|a, b| a.0 == b.0).map(|f| f[0].0).collect();
+        while let Some(mut due) = self.due.first_entry().filter(|d| *d.key() <= k) {
+            keys.append(due.get_mut());
+            due.remove();
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        self.said.forget(k.saturating_sub(env.reach));
+        let mut rest = &*facts;
+        for i in keys {
+            let (own, others) = rest.split_at(rest.partition_point(|f| f.0 <= i));
+            rest = others;
+            let Some(slot) = &mut self.slots[i as usize] else { continue };
+            let on_time = own.partition_point(|f| env.pane(f.1.at) + 1 < k);
+            let (late, own) = own.split_at(on_time);
+            let mut dues: Vec<u32> = own.iter().chain(late).map(|f| env.pane(f.1.at) + 1 + env.hour).collect();
+            dues.sort_unstable();
+            dues.dedup();
+            dues.into_iter().filter(|d| *d > k).for_each(|d| self.due.entry(d).or_default().push(i));
+            let mut first = k;
+            if let Some(least) = late.first().map(|f| env.pane(f.1.at) + 1) {
+                late.iter().for_each(|f| slot.profile.add(&f.1, env));
+                first = least.max(k.saturating_sub(env.reach));
+                for (_, fact) in late.iter().filter(|f| tick.scores && f.1.sign > 0) {
+                    let e = env.pane(fact.at);
+                    if e + 1 + env.reach >= k {
+                        slot.profile.begin(e, env, tick.pad);
+                        slot.profile.score(fact, e, env, tick.pad, &mut scored.cells);
+                        scored.tickets.push(fact.ticket);
+                    }
+                }
+            }
+            let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
+                self.cells.clear();
+                let live = slot.profile.changed(e, env);
+                if live {
+                    slot.profile.look(e, env, pad, &mut self.cells);
+                    self.cells.extend(mark(slot.key, e));
+                }
+                let truth = live.then_some(self.cells.as_slice());
+                self.said.say(e, i, truth, |revision| say(e, &slot.name, slot.key, revision, truth));
+            };
+            for e in first..k {
+                if tick.rows && e <= tick.last {
+                    row(slot, e, env, tick.pad);
+                }
+            }
+            if tick.scores && !own.is_empty() {
+                slot.profile.begin(k, env, tick.pad);
+                for same in own.chunk_by(|a, b| a.1.at == b.1.at) {
+                    for (_, fact) in same.iter().filter(|f| f.1.sign > 0) {
+                        slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
+                        scored.tickets.push(fact.ticket);
+                    }
+                    same.iter().for_each(|f| slot.profile.enter(&f.1, k, env, tick.pad));
+                }
+            } else {
+                own.iter().for_each(|f| slot.profile.add(&f.1, env));
+            }
+            if tick.rows && k <= tick.last {
+                row(slot, k, env, tick.pad);
+            }
+            slot.profile.forget(k, env);
+        }
+        self.sweep(k, env);
+    }
+
+    /// Once a day, forgets the keys of which nothing is known any more.
+    fn sweep(&mut self, k: u32, env: &Env) {
+        let day = env.hour * 24;
+        if k < self.swept.saturating_add(day) {
+            return;
+        }
+        self.swept = k;
+        for (i, place) in self.slots.iter_mut().enumerate() {
+            let Some(slot) = place.as_mut().filter(|slot| slot.seen.saturating_add(2 * day) < k) else { continue };
+            slot.profile.forget(k, env);
+            if slot.profile.idle() {
+                self.index.remove(&slot.key);
+                *place = None;
+                self.free.push(i as u32);
+            }
+        }
+    }
+
+    /// What a checkpoint holds.
+    pub fn save(&self) -> Vec<SavedKey<P::Saved>> {
+        let mut due: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (k, keys) in &self.due {
+            keys.iter().for_each(|i| due.entry(*i).or_default().push(*k));
+        }
+        let mut said = self.said.by_key();
+        let slots = self.slots.iter().enumerate().filter_map(|(i, slot)| Some((i as u32, slot.as_ref()?)));
+        let saved = slots.map(|(i, slot)| SavedKey {
+            key: slot.key,
+            name: slot.name.to_string(),
+            profile: slot.profile.save(),
+            seen: slot.seen,
+            due: due.remove(&i).unwrap_or_default(),
+            said: said.remove(&i).unwrap_or_default(),
+        });
+        saved.collect()
+    }
+
+    /// Takes up a key.
+    pub fn restore(&mut self, saved: SavedKey<P::Saved>) {
+        let i = self.place(saved.key, Some(&saved.name), saved.seen);
+        if let Some(slot) = &mut self.slots[i as usize] {
+            slot.profile = P::restore(saved.profile);
+        }
+        saved.due.into_iter().for_each(|k| self.due.entry(k).or_default().push(i));
+        saved.said.into_iter().for_each(|said| self.said.restore(i, said));
+    }
+}

@@ -1,0 +1,277 @@
+//! On the owner of a category: its prices, its tickets, its large orders, and what is said of the prices of its products.
+
+use super::products::Priced;
+use super::{Said, first_end};
+use crate::detect::keyed::Keyed;
+use crate::detect::large_order::{self, Whales};
+use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Verdict};
+use crate::detect::signal::{Found, Signal};
+use crate::detect::ticket::{self, Base, Baseline, Lines, SCALES, Spans, surge};
+use crate::dictionary::identity;
+use crate::pane::delta::Delta;
+use crate::pane::facts::CategoryFact;
+use crate::plan::{Plan, ceil};
+use crate::row::event::{Kind, Level, Subject};
+use crate::row::round::round_millionths;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A pane that can still change, or lies inside of a scale that ends with one that can.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Near {
+    end: u32,
+    /// What its lines are held against, fixed when the first of them came.
+    base: Option<Base>,
+    lines: Lines,
+    whales: Whales,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Category {
+    /// Facts that were learned for the end that closes next: (pane, fact).
+    pending: Vec<(u32, CategoryFact)>,
+    prices: CategoryPrices,
+    baseline: Baseline,
+    near: VecDeque<Near>,
+    /// What was paid for products, by end: to be judged as long as the end can change.
+    priced: BTreeMap<(u32, String), Verdict>,
+}
+
+/// What a checkpoint holds.
+#[derive(Serialize, Deserialize)]
+pub struct Saved {
+    closed: u32,
+    open: u32,
+    categories: Vec<(String, Category)>,
+    said: Said,
+}
+
+/// The lines of all categories of one worker in one pane, as they have changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaneLines {
+    pub s: u32,
+    pub end: u32,
+    pub lines: Lines,
+}
+
+/// All that leaves when an end closes.
+#[derive(Debug, Default)]
+pub struct Out {
+    pub signals: Vec<Signal>,
+    pub lines: Vec<PaneLines>,
+}
+
+/// See the [module](self). Plain state.
+pub struct Categories {
+    plan: Plan,
+    spans: Spans,
+    thresholds: Thresholds,
+    categories: Keyed<Category>,
+    /// Ids by identity.
+    ids: BTreeMap<[u64; 2], u32>,
+    /// Categories with something to judge.
+    live: BTreeSet<u32>,
+    closed: u32,
+    open: u32,
+    said: Said,
+}
+
+impl Categories {
+    pub fn new(plan: &Plan) -> Categories {
+        let signals = &plan.signals;
+        Categories {
+            spans: Spans { day: signals.day, gap: 10 * signals.slide },
+            thresholds: Thresholds::new(signals.spec.price_warn, signals.spec.price_alert),
+            plan: plan.clone(),
+            categories: Keyed::default(),
+            ids: BTreeMap::new(),
+            live: BTreeSet::new(),
+            closed: 0,
+            open: 0,
+            said: Said::default(),
+        }
+    }
+
+    /// Takes up what all workers deposited: this is worker `me` of `peers`.
+    pub fn restore(&mut self, saved: Vec<Saved>, me: usize, peers: usize) {
+        let mut said = vec![];
+        for saved in saved {
+            self.closed = self.closed.max(saved.closed);
+            self.open = self.open.max(saved.open);
+            self.categories.restore(saved.categories, me, peers);
+            said.extend(saved.said.0);
+        }
+        let mut products = BTreeSet::new();
+        for id in self.categories.ids() {
+            let (name, category) = self.categories.named(id);
+            self.ids.insert(halves(identity(name.as_bytes())), id);
+            if category.is_live() {
+                self.live.insert(id);
+            }
+            products.extend(category.priced.keys().cloned());
+        }
+        // What was said of a product is the business of the owner of its category.
+        let categories = &self.categories;
+        said.retain(|((end, subject), _)| match subject.level {
+            Level::Product => products.contains(&(*end, subject.key.clone())),
+            _ => categories.knows(&subject.key),
+        });
+        self.said.0.extend(said);
+    }
+
+    /// What a checkpoint must hold.
+    pub fn save(&self) -> Saved {
+        let categories = self.categories.sorted().into_iter().map(|(name, state)| (name.to_string(), state.clone()));
+        Saved { closed: self.closed, open: self.open, categories: categories.collect(), said: self.said.clone() }
+    }
+
+    /// Takes facts. Nothing is left to be done at the ends before that of their tick.
+    pub fn learn(&mut self, delta: &Delta<CategoryFact>) {
+        let slide = self.plan.signals.slide;
+        for (_, name) in &delta.names {
+            let id = self.categories.id(name);
+            self.ids.insert(halves(identity(name.as_bytes())), id);
+        }
+        let end = ceil(delta.s, slide);
+        self.closed = self.closed.max(end - slide);
+        let live = &mut self.live;
+        self.categories.hear(delta, |id, category, pane, fact| {
+            category.pending.push((ceil(pane, slide), fact));
+            live.insert(id);
+        });
+        self.open = end;
+    }
+
+    /// The next end at which something is to be done.
+    pub fn busy(&self) -> Option<u32> {
+        let changed = (self.open > self.closed).then_some(self.open);
+        let live = (!self.live.is_empty()).then_some(self.closed + self.plan.signals.slide);
+        changed.into_iter().chain(live).min()
+    }
+
+    /// Closes the end `s`, with what is to be said of prices there; ends after `last` are not spoken of.
+    pub fn close(&mut self, s: u32, last: u32, priced: Vec<Priced>, out: &mut Out) {
+        let plan = &self.plan;
+        let (slide, from) = (plan.signals.slide, first_end(&plan.signals, s));
+        let hour = plan.signals.day / 24;
+        let day = |end: u32| (plan.millis(end.saturating_sub(1)) / 86_400_000) as u32;
+        for priced in priced {
+            // The category's own facts came at the same tick or before.
+            let Some(id) = self.ids.get(&priced.category) else { continue };
+            self.live.insert(*id);
+            self.categories.at(*id).priced.insert((priced.end, priced.product), priced.verdict);
+        }
+        let mut sums: BTreeMap<u32, Lines> = BTreeMap::new();
+        let ids: Vec<u32> = self.live.iter().copied().collect();
+        for id in ids {
+            let (name, category) = self.categories.named(id);
+            let changed = category.take(s, self.spans, slide, round_millionths(plan.signals.spec.large_order_z), day, &mut sums);
+            category.prices.forget(day(s).saturating_sub(DAYS), from);
+            let mut end = from.max(changed);
+            while end <= s.min(last) {
+                let subject = |kind| Subject { kind, level: Level::Category, key: name.into() };
+                let ticket = category.ticket(end, slide, hour, plan.signals.spec.ticket_z);
+                self.said.say(s, subject(Kind::RevenueSurge), end, ticket, &mut out.signals);
+                let large = category.large_order(end, slide, plan.signals.spec.large_order_z);
+                self.said.say(s, subject(Kind::LargeOrder), end, large, &mut out.signals);
+                end += slide;
+            }
+            let mut shift = (0, 0);
+            for ((end, product), verdict) in &category.priced {
+                if shift.0 != *end {
+                    shift = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z));
+                }
+                let found = category.price(*end, slide, verdict, shift.1, self.thresholds).filter(|_| *end <= last);
+                let subject = Subject { kind: Kind::PriceAnomaly, level: Level::Product, key: product.clone() };
+                self.said.say(s, subject, *end, found, &mut out.signals);
+            }
+            category.priced.retain(|(end, _), _| *end > from);
+            // A scale that ends with the first end that can change reaches so far back.
+            let oldest = (from + slide).saturating_sub(SCALES[2] * slide);
+            while category.near.pop_front_if(|near| near.end <= oldest).is_some() {}
+            if !category.is_live() {
+                self.live.remove(&id);
+            }
+        }
+        out.lines.extend(sums.into_iter().filter(|x| !x.1.is_nothing()).map(|(end, lines)| PaneLines { s, end, lines }));
+        self.said.forget(from + 1);
+        self.closed = s;
+    }
+}
+
+/// An identity in halves.
+pub fn halves(key: u128) -> [u64; 2] {
+    [key as u64, (key >> 64) as u64]
+}
+
+impl Category {
+    fn is_live(&self) -> bool {
+        !self.pending.is_empty() || !self.near.is_empty() || !self.priced.is_empty()
+    }
+
+    /// Takes the facts of the end `s`; adds to `sums`, by pane, what the whole shop must know. Gives the first end that can have
+    /// changed.
+    fn take(
+        &mut self,
+        s: u32,
+        spans: Spans,
+        slide: u32,
+        deviations: i64,
+        day: impl Fn(u32) -> u32,
+        sums: &mut BTreeMap<u32, Lines>,
+    ) -> u32 {
+        let (oldest, mut changed) = (s.saturating_sub(spans.gap + 2 * slide), s);
+        let facts = std::mem::take(&mut self.pending);
+        // First what the lines of each pane are held against, in the order of the panes; so the order of the facts does not show.
+        let panes: BTreeSet<u32> = facts.iter().map(|f| f.0).filter(|end| *end > oldest).collect();
+        for end in panes {
+            let i = self.near.partition_point(|near| near.end < end);
+            if self.near.get(i).is_none_or(|near| near.end != end) {
+                let base = self.baseline.of(end, spans);
+                self.near.insert(i, Near { end, base, lines: Lines::default(), whales: Whales::default() });
+            }
+        }
+        for (end, fact) in facts {
+            let n = i64::from(fact.sales);
+            self.baseline.add(end, fact.amount_ln, n, spans);
+            self.prices.add(day(end), end, fact.price_ln, n);
+            let i = self.near.partition_point(|near| near.end < end);
+            let Some(near) = self.near.get_mut(i).filter(|near| near.end == end) else { continue };
+            if let Some(base) = &near.base {
+                near.lines.line(base, fact.amount_ln, fact.customer, n);
+                sums.entry(end).or_default().line(base, fact.amount_ln, fact.customer, n);
+                near.whales.line(base, fact.cents, fact.amount_ln, n, deviations);
+                changed = changed.min(end);
+            }
+        }
+        changed
+    }
+
+    fn ticket(&self, end: u32, slide: u32, hour: u32, threshold: f64) -> Option<Found> {
+        let surge = surge(self.near.iter().map(|near| (near.end, &near.lines)), end, slide)?;
+        let before = end.saturating_sub(10 * slide);
+        ticket::found(&surge, end, slide, threshold, self.baseline.lines(before.saturating_sub(hour), before))
+    }
+
+    fn large_order(&self, end: u32, slide: u32, threshold: f64) -> Option<Found> {
+        let near = self.near.iter().find(|near| near.end == end)?;
+        large_order::found(&near.whales, near.base.as_ref()?, end - slide, round_millionths(threshold))
+    }
+
+    /// By how much the prices of the category have moved while its tickets surge, in 1e-4.
+    fn shift(&self, end: u32, slide: u32, threshold: f64) -> i64 {
+        let surge = surge(self.near.iter().map(|near| (near.end, &near.lines)), end, slide);
+        let holds = surge.is_some_and(|surge| surge.z >= round_millionths(threshold));
+        let pane = self.near.iter().find(|near| near.end == end).filter(|_| holds);
+        pane.map_or(0, |near| near.lines.mean_above())
+    }
+
+    fn price(&self, end: u32, slide: u32, verdict: &Verdict, shift: i64, thresholds: Thresholds) -> Option<Found> {
+        let far = match verdict {
+            Verdict::Quiet => return None,
+            Verdict::Own(far) => *far,
+            Verdict::Unsettled(paid) => self.prices.judge(paid, end)?,
+        };
+        price_anomaly::found(&far.beside(shift), matches!(verdict, Verdict::Own(_)), end - slide, thresholds)
+    }
+}
