@@ -36,6 +36,8 @@ pub struct Label {
     pub decades: f64,
     /// D at 60 s.
     pub decades_60: f64,
+    /// Whether all of it was there at once: what grows cannot be seen at its start.
+    pub step: bool,
     /// Only its own kind may come of it, and nothing must.
     pub hard: bool,
     /// Ancestors and descendants as (level, key); `None` when the label does not say: then all of other levels are.

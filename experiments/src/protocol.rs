@@ -1,7 +1,7 @@
 //! One stream of the evaluation protocol, from the generator through the engine to what can be scored, in one process.
 //!
 //! The sales go through the program's own door (JSON lines, decoded and checked like any others), so that what is judged is the
-//! product and not a copy of its parts. Nothing is written to disk but what the stock feed must read from a file.
+//! product and not a copy of its parts. Nothing is written to disk but the feed of the stock, which must be a file.
 
 use anyhow::{Context, Error, Result};
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
@@ -72,12 +72,15 @@ impl RowSink for Keep {
 pub fn run(shop: &generate::Settings, settings: &Settings, workers: usize) -> Result<Judged> {
     let labels = Arc::new(Mutex::new(String::new()));
     let lines = lines(Generator::new(shop.clone())?, shop, labels.clone());
-    let input = Input::generated("scenario", None, lines);
+    let mut inputs = vec![Input::generated("scenario", None, lines)];
+    if !settings.stock.is_empty() {
+        inputs.push(Input::stock(&settings.stock).map_err(Error::msg)?);
+    }
     let metrics = Arc::new(Metrics::new(&settings.plan, workers, Arc::default()));
     let job = Job {
         plan: Arc::new(settings.plan.clone()),
         schema: Arc::new(settings.schema.clone()),
-        inputs: vec![input],
+        inputs,
         live: None,
         epoch_bytes: settings.epoch_bytes,
         max_drift: settings.clock.max_drift,
@@ -92,7 +95,7 @@ pub fn run(shop: &generate::Settings, settings: &Settings, workers: usize) -> Re
         metrics,
     };
     let origin = Origin { source: "scenario".into(), config: String::new(), engine: "experiment".into() };
-    let setup = Arc::new(Setup { origin, ..Setup::default() });
+    let setup = Arc::new(Setup { origin, payments: settings.schema.payments.clone(), ..Setup::default() });
     let keep = Keep::default();
     let sink: Sink = Box::new(keep.clone());
     let report = engine::run(job, Some(sink), move |scope, context, released| pipeline::build(scope, context, &setup, released))

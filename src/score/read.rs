@@ -37,6 +37,7 @@ struct Written {
     decades: f64,
     #[serde(default)]
     decades_60: f64,
+    shape: Option<String>,
     #[serde(default)]
     hard_negative: bool,
     family: Option<BTreeMap<String, Vec<String>>>,
@@ -170,6 +171,7 @@ fn labels(text: &str) -> Result<(Stream, Vec<Label>), Malformed> {
             distance: written.detectability,
             decades: written.decades,
             decades_60: written.decades_60,
+            step: written.shape.is_none_or(|shape| shape == "step"),
             hard: written.hard_negative,
             family: written.family.map(|family| {
                 let of = |(level, keys): (String, Vec<String>)| keys.into_iter().map(move |key| (level.clone(), key));

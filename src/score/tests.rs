@@ -23,6 +23,7 @@ fn label(kind: &str, level: &str, key: &str) -> Label {
         distance: 4.0,
         decades: 9.0,
         decades_60: 8.0,
+        step: true,
         hard: false,
         family: None,
     }

@@ -130,7 +130,8 @@ fn uci(path: &Path) -> Result<(Vec<i64>, i64)> {
 /// Baskets by pane of a generated shop in which nothing happens.
 fn generated(arguments: &Arguments, seed: u64) -> Result<(Vec<i64>, i64)> {
     let span = arguments.warm_up + arguments.test;
-    let shop = generate::Settings { span: Some(span), kinds: vec![], noise: arguments.noise, ..generate::Settings::protocol(seed, 0) };
+    let shop =
+        generate::Settings { span: Some(span), kinds: vec![], noise: arguments.noise, ..generate::Settings::protocol(seed, 0) };
     let (start, mut generator) = (shop.start, Generator::new(shop)?);
     let mut baskets = BTreeSet::new();
     let mut line = String::new();

@@ -14,6 +14,7 @@
 
 use anyhow::{Context, Error, Result, bail};
 use clap::Parser;
+use experiments::data;
 use experiments::measure::cost;
 use experiments::protocol::{self, Judged};
 use experiments::record::{Options, Source};
@@ -31,7 +32,8 @@ const COMMON: [&str; 4] =
     ["windows=60s/30s", "features.enabled=false", "replay.epoch_bytes=64KiB", "events.write_suppressed=true"];
 /// The settings of each kind of rules.
 const GROWTH: [&str; 1] = ["events.enabled=true"];
-const STATISTICAL: [&str; 3] = ["events.enabled=false", "detect.enabled=true", "time.zone=America/Sao_Paulo"];
+const STATISTICAL: [&str; 4] =
+    ["events.enabled=false", "detect.enabled=true", "signals.enabled=true", "time.zone=America/Sao_Paulo"];
 
 #[derive(Parser)]
 #[command(about = "Precision, recall and delay of the detection on generated shops")]
@@ -146,10 +148,17 @@ impl Arguments {
             Rules::Growth => &GROWTH,
             Rules::Statistical => &STATISTICAL,
         };
-        let announced = generate::foresee(shop)?.announced;
+        let generate::Foreseen { announced, stock } = generate::foresee(shop)?;
         let calendar = announced.iter().map(|sale| format!("{}/{} {}", sale.start_ts, sale.end_ts, sale.entity_id));
-        let calendar = format!("detect.calendar={}", calendar.collect::<Vec<_>>().join(","));
-        let own = own.iter().map(|text| (*text).to_owned()).chain((rules == Rules::Statistical).then_some(calendar));
+        let mut own: Vec<String> = own.iter().map(|text| (*text).to_owned()).collect();
+        if rules == Rules::Statistical {
+            own.push(format!("detect.calendar={}", calendar.collect::<Vec<_>>().join(",")));
+            let path = data::folder().join(format!("stock-{}.ndjson", shop.seed));
+            std::fs::create_dir_all(data::folder()).context("making the folder of the data")?;
+            let lines: String = stock.iter().map(|said| said.to_json() + "\n").collect();
+            std::fs::write(&path, lines).with_context(|| format!("writing {}", path.display()))?;
+            own.extend((!stock.is_empty()).then(|| format!("stock.file={}", path.display())));
+        }
         let given = COMMON.iter().map(|text| (*text).to_owned()).chain(own).chain(self.set.clone());
         let flags = given.map(|text| {
             let (path, value) = text.split_once('=').context("write SECTION.KEY=VALUE")?;
