@@ -78,8 +78,7 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream
         let mut naps = site.naps(&info, me);
         let plan = site.context.plan.clone();
         let snapshots = site.context.snapshots.clone();
-        let mut counts = Counts::new(&plan);
-        let mut inputs: Inputs = BTreeMap::new();
+        let (mut counts, mut inputs): (Counts, Inputs) = (Counts::new(&plan), BTreeMap::new());
         if me == 0 {
             match snapshots.join::<(counts::Saved, Inputs)>(COUNTS) {
                 Ok((_, saved)) => saved.into_iter().for_each(|saved| {

@@ -66,7 +66,11 @@ impl Counts {
         if self.plan.detect.level(Level::Seller) {
             for (key, seller) in &end.sellers {
                 let i = seller.category;
-                let above = Follow::of(&end.series[i], &windows[i], blamed[i]);
+                let above = if self.announced(pane, &self.series[i], true) {
+                    Follow { up: Some(crate::detect::blame::factors(&windows[i], true)), down: None }
+                } else {
+                    Follow::of(&end.series[i], &windows[i], blamed[i])
+                };
                 let mixed = self.mixed(key, &end, &windows, &blamed);
                 let greater = |a: [i64; 5], b: [i64; 5]| std::array::from_fn(|scale| a[scale].max(b[scale]));
                 let up = [above.up, mixed].into_iter().flatten().reduce(greater);
