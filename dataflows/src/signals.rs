@@ -19,6 +19,8 @@ mod products;
 mod categories;
 mod shop;
 mod forecasts;
+#[cfg(test)]
+mod tests;
 
 use crate::clock::{Context, Failure};
 use crate::detect::keyed::owns;
