@@ -17,6 +17,7 @@
 //! | `engine`, `shelf` | the product, and where it keeps its checkpoints |
 //! | `against`, `restart` | the product against the oracle, in one run and through restarts |
 //! | `profiles` | the tables that the oracle does not know: the same on any number of workers, through restarts, in any order |
+//! | `detection` | episodes, likewise |
 
 pub mod record;
 pub mod params;
@@ -33,6 +34,7 @@ pub mod engine;
 mod against;
 mod restart;
 mod profiles;
+mod detection;
 mod regressions;
 pub mod by_hand;
 mod properties;

@@ -60,6 +60,14 @@ impl Cooldown {
         }
     }
 
+    /// What the subject was told of still holds at window end `t`, and is no detection of its own; see [`State::exceed`].
+    pub fn exceed(&mut self, subject: &Subject, t: i64) {
+        if let Some(state) = self.subjects.get_mut(subject) {
+            state.forget(self.floor);
+            state.exceed(&self.spec, t);
+        }
+    }
+
     /// Promises that no detection before `floor` comes any more. Idle subjects are looked for once in a reset time only.
     pub fn forget(&mut self, floor: i64) {
         self.floor = self.floor.max(floor);

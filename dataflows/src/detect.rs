@@ -21,6 +21,11 @@
 //! | `stock_depletion` | `stock_depletion` | the stock will probably not last through the lead time |
 //! | `concentration` | | whether a burst of a seller comes from few buyers |
 //! | `keyed` | | states by key, for stages with a long memory |
+//! | `tail`, `table`, `dispersion`, `season`, `scan`, `trail` | | how rare a count is, and against what |
+//! | `baskets`, `series`, `sellers` | | what is counted, and what was expected |
+//! | `counts`, `blame`, `completeness`, `words` | `activity_*`, `seller_spike`, `fraud_like_burst`, `feed_incomplete` | a count is too rare, and no level above explains it |
+//! | `episodes` | | what opens, escalates and closes, and who is told |
+//! | `counting`, `notify` | | the operators around them |
 //! | `signal` | | what the statistical detectors say of a series, see there |
 
 mod activity_drop;
@@ -40,6 +45,7 @@ pub mod series;
 pub mod sellers;
 mod blame;
 mod words;
+pub mod completeness;
 pub mod counts;
 pub mod episodes;
 pub mod counting;

@@ -45,6 +45,11 @@ struct Row {
 const NOTHING: u32 = u32::MAX;
 
 impl Messages {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The broker's time of the message that came last, if it has one.
     pub fn newest(&self) -> Option<i64> {
         self.rows.last().and_then(|row| row.timestamp)

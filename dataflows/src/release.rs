@@ -17,6 +17,8 @@ pub struct Released {
     pub input: u32,
     /// The stamp under which the dictionaries interned the names of this block.
     pub block: u64,
+    /// The records were messages of a broker.
+    pub live: bool,
     /// The records.
     pub decoded: Decoded,
     /// Records of the block that turned out to be duplicates and are no longer among the records.

@@ -8,7 +8,9 @@ use dataflows::decode::Decoder;
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::fault::Faults;
 use dataflows::pipeline;
-use dataflows::plan::{CooldownSpec, EventSpec, FeatureSpec, Gates, Plan, ProfileSpec, Reference as Compared, Spec, WindowSpec};
+use dataflows::plan::{
+    CooldownSpec, DetectSpec, EventSpec, FeatureSpec, Gates, Plan, ProfileSpec, Reference as Compared, Spec, WindowSpec,
+};
 use dataflows::schema::{Limits, Schema};
 use dataflows::site::Setup;
 use dataflows::snapshot::Snapshots;
@@ -99,6 +101,7 @@ fn spec(p: &Params) -> Spec {
             write_suppressed: false,
         },
         cooldown: CooldownSpec { quiet: p.cooldown.quiet, max_quiet: p.cooldown.most, reset: p.cooldown.reset },
+        detect: DetectSpec { enabled: p.detect, ..DetectSpec::default() },
         profiles: ProfileSpec {
             sellers: p.profiles,
             categories: p.profiles,

@@ -69,6 +69,8 @@ pub struct Params {
     pub cooldown: Cooldown,
     /// Whether the profiles and scores are computed, which the oracle knows nothing of.
     pub profiles: bool,
+    /// Whether counts are judged, which the oracle does not do.
+    pub detect: bool,
 }
 
 /// A window definition, or one of the features, in ticks.
@@ -103,6 +105,7 @@ impl Default for Params {
             events: Events { reference: Reference::Auto, spike: 50_000, drop: 50_000, revenue: 50_000 },
             cooldown: Cooldown { quiet: 30_000, most: 240_000, reset: 600_000 },
             profiles: false,
+            detect: false,
         }
     }
 }

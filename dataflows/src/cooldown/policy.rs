@@ -91,6 +91,18 @@ impl State {
         Decision::Send { suppressed_since_last: std::mem::take(&mut self.suppressed), quiet: self.quiet }
     }
 
+    /// What was told of still holds at window end `t`: within the quiet time that counts like a detection that is suppressed,
+    /// after it nothing is sent, and only the reset waits longer.
+    pub fn exceed(&mut self, spec: &CooldownSpec, t: i64) {
+        match &mut self.last {
+            Some(last) if t.saturating_sub(last.seen) < spec.reset && t.saturating_sub(last.sent) > self.quiet => {
+                last.seen = last.seen.max(t);
+            }
+            Some(_) => _ = self.decide(spec, t),
+            None => (),
+        }
+    }
+
     /// Drops the window ends before `floor`: they do not come again.
     pub fn forget(&mut self, floor: i64) {
         self.counted.drain(..self.counted.partition_point(|&t| t < floor));

@@ -56,7 +56,9 @@ pub enum Word {
     /// A series changes.
     Step(Step),
     /// An identity has this name.
-    Name(u32, Level, Identity, String),
+    Name(Level, Identity, String),
+    /// Sales came from a live input: slide, input, pane, how many.
+    Arrived(u32, u32, u32, i64),
 }
 
 /// Whose rows a pane holds.

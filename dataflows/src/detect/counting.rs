@@ -5,6 +5,7 @@ use super::counts::{self, Counts};
 use super::signal::Signal;
 use crate::clock::Failure;
 use crate::pane::heads::Heads;
+use crate::plan::ceil;
 use crate::site::Site;
 use crate::time::Bi;
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ use timely::dataflow::operators::generic::Operator;
 const BASKETS: &str = "baskets";
 /// See [`BASKETS`].
 const COUNTS: &str = "counts";
+
+/// What came from live inputs and waits for its slide: input, pane, sales.
+type Inputs = BTreeMap<u32, Vec<(u32, u32, i64)>>;
 
 /// Counts baskets on the owners of customers and of sellers.
 pub fn count_baskets<'s>(heads: Stream<'s, Bi, Vec<Heads>>, site: &Site) -> Stream<'s, Bi, Vec<Word>> {
@@ -39,9 +43,10 @@ pub fn count_baskets<'s>(heads: Stream<'s, Bi, Vec<Heads>>, site: &Site) -> Stre
             let mut session = output.session(&*hold);
             input.for_each(|_, data| {
                 for mut heads in data.drain(..) {
-                    let s = heads.s;
-                    let names = std::mem::take(&mut heads.names);
-                    names.into_iter().for_each(|(level, key, name)| session.give(Word::Name(s, level, key, name)));
+                    let s = ceil(heads.s, site.context.plan.detect.step);
+                    let (names, arrived) = (std::mem::take(&mut heads.names), std::mem::take(&mut heads.arrived));
+                    names.into_iter().for_each(|(level, key, name)| session.give(Word::Name(level, key, name)));
+                    arrived.into_iter().for_each(|(input, pane, n)| session.give(Word::Arrived(s, input, pane, n)));
                     baskets.learn(heads);
                 }
             });
@@ -73,10 +78,13 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream
         let mut naps = site.naps(&info, me);
         let plan = site.context.plan.clone();
         let snapshots = site.context.snapshots.clone();
-        let mut counts = Counts::new(&plan);
+        let (mut counts, mut inputs): (Counts, Inputs) = (Counts::new(&plan), BTreeMap::new());
         if me == 0 {
-            match snapshots.join::<counts::Saved>(COUNTS) {
-                Ok((_, saved)) => saved.into_iter().for_each(|saved| counts = Counts::restore(&plan, saved)),
+            match snapshots.join::<(counts::Saved, Inputs)>(COUNTS) {
+                Ok((_, saved)) => saved.into_iter().for_each(|saved| {
+                    counts = Counts::restore(&plan, saved.0);
+                    inputs = saved.1;
+                }),
                 Err(problem) => site.context.fail(Failure::Input(problem)),
             }
         }
@@ -87,7 +95,8 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream
                 for word in data.drain(..) {
                     match word {
                         Word::Step(step) => waiting.entry(step.s).or_default().push(step),
-                        Word::Name(_, level, key, name) => counts.name(level, key, name),
+                        Word::Name(level, key, name) => counts.name(level, key, name),
+                        Word::Arrived(s, input, pane, n) => inputs.entry(s).or_default().push((input, pane, n)),
                     }
                 }
             });
@@ -103,10 +112,13 @@ pub fn judge_counts<'s>(words: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream
                 known.into_iter().chain(counts.busy()).min().filter(|s| *s < open && *s <= whole)
             };
             while let Some(s) = next(&waiting, &counts) {
+                while let Some(known) = inputs.first_entry().filter(|known| *known.key() <= s) {
+                    known.remove().into_iter().for_each(|(input, pane, n)| counts.arrive(input, pane, n));
+                }
                 counts.close(s, waiting.remove(&s).unwrap_or_default(), |signal| session.give(signal));
             }
             drop(session);
-            if let Err(problem) = snapshots.stage(COUNTS, open, || counts.save()) {
+            if let Err(problem) = snapshots.stage(COUNTS, open, || (counts.save(), inputs.clone())) {
                 return site.context.fail(Failure::Output(problem));
             }
             if hold.time().s < open {

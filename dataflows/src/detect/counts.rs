@@ -9,13 +9,14 @@
 //! Plain state: the operator around it is in [`counting`](super::counting).
 
 use super::baskets::{SHOP, Step};
+use super::completeness::Inputs;
 use super::scan;
 use super::scan::{Class, SCALES, Scan, Stand, Verdict, Windows};
 use super::season::{self, Known, Place};
 use super::sellers::{Seller, What};
 use super::series::{GAP, Series};
 use super::signal::{Found, Signal};
-use super::table::Standing;
+use super::table::{ONE, Standing};
 use super::trail::QUIET;
 use crate::pane::heads::Identity;
 use crate::plan::Plan;
@@ -85,6 +86,7 @@ pub struct Saved {
     now: Option<u32>,
     heard: u32,
     day: Option<i32>,
+    inputs: Inputs,
 }
 
 /// See the [module](self).
@@ -108,6 +110,7 @@ pub struct Counts {
     watched: BTreeSet<Identity>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
+    inputs: Inputs,
 }
 
 impl Counts {
@@ -126,6 +129,7 @@ impl Counts {
             day: None,
             watched: BTreeSet::new(),
             again: false,
+            inputs: Inputs::default(),
         }
     }
 
@@ -140,6 +144,7 @@ impl Counts {
             heard: saved.heard,
             day: saved.day,
             again: true,
+            inputs: saved.inputs,
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -171,12 +176,18 @@ impl Counts {
             now: self.now,
             heard: self.heard,
             day: self.day,
+            inputs: self.inputs.clone(),
         }
     }
 
     /// An identity has a name.
     pub fn name(&mut self, level: Level, key: Identity, name: String) {
         self.names.insert((level, key), name);
+    }
+
+    /// Sales of the pane that ends at tick `pane` came from a live input.
+    pub fn arrive(&mut self, input: u32, pane: u32, sales: i64) {
+        self.inputs.arrive(input, pane / self.plan.detect.step, sales);
     }
 
     /// The next slide at which there is anything to do, when nothing new is heard.
@@ -198,8 +209,18 @@ impl Counts {
     /// Whether a pane of a series lies in a sale that was announced; `after`: or shortly after it.
     fn announced(&self, pane: u32, series: &Series, after: bool) -> bool {
         let calendar = &self.plan.detect.spec.announced;
-        let any = series.level == Level::Global;
-        !calendar.is_empty() && season::announced(calendar, self.middle(pane), Some(&series.name), any, after)
+        let category = (series.level == Level::Category).then_some(series.name.as_str());
+        !calendar.is_empty() && season::announced(calendar, self.middle(pane), category, after)
+    }
+
+    /// What announced sales of categories brought above what those usually sell, which is no news of the shop. `None` where a
+    /// usual number is not known.
+    fn aside(&self, pane: u32) -> Option<i64> {
+        if self.plan.detect.spec.announced.is_empty() {
+            return Some(0);
+        }
+        let on_sale = self.series.iter().skip(1).filter(|series| self.announced(pane, series, false));
+        on_sale.map(|series| series.mean(pane).map(|mean| series.counted(pane) - mean / ONE)).sum()
     }
 
     /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said.
@@ -209,12 +230,17 @@ impl Counts {
         self.settle(pane);
         let (mut dirty, touched) = self.learn(pane, steps);
         let place = self.place(pane);
-        for i in 0..self.series.len() {
+        // the shop last: it leaves aside what the calendar says of its categories
+        for i in (0..self.series.len()).rev() {
             let announced = self.announced(pane, &self.series[i], false);
+            let aside: Vec<Option<i64>> = if i == 0 { (dirty..=pane).map(|pane| self.aside(pane)).collect() } else { vec![] };
             let series = &mut self.series[i];
             series.expect(pane, place);
-            if announced {
+            if announced || aside.last().is_some_and(Option::is_none) {
                 series.freeze(pane, pane);
+            }
+            for (pane, aside) in (dirty..=pane).zip(aside) {
+                series.leave_aside(pane, aside.unwrap_or(0));
             }
             series.add_up(dirty, pane);
         }
@@ -239,6 +265,7 @@ impl Counts {
         }
         self.pass(pane);
         self.sample(pane);
+        self.inputs.forget(pane);
         self.now = Some(pane);
     }
 

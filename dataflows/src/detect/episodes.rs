@@ -4,7 +4,8 @@
 //! rises by a whole step above that of the last alert, and closes when it has been below half of the threshold for 5 minutes.
 //! That is a walk over the ends in order. Corrections reach the last ends only, so each subject keeps what is final, walks over
 //! the rest again, and says what differs: rows of `episodes`, before any cooldown; and for each opening and escalation an event,
-//! after it. An event that lost its ground is taken back; a drop has a cooldown of its own, so a spike never hides it.
+//! after it. While an episode holds, every end counts for the cooldown like a detection that is suppressed, so an escalation is told
+//! of only when the quiet time is over. An event that lost its ground is taken back; a drop has a cooldown of its own, so a spike never hides it.
 //!
 //! Plain state: the operator around it is in [`notify`](super::notify).
 
@@ -161,6 +162,14 @@ impl Track {
     }
 }
 
+/// What an end that holds, or held, means for those who are told.
+enum Act {
+    /// It opens or escalates an episode, or (`None`) no longer does; its rule.
+    Alert(Option<Found>, String),
+    /// The episode goes on.
+    Exceeds,
+}
+
 /// At which slide something is said, and which epochs made what is known of a span of ticks.
 struct At<'a> {
     plan: &'a Plan,
@@ -222,25 +231,31 @@ impl Episodes {
             };
         }
         let at = At { plan: &self.plan.clone(), s, bindings };
-        let mut alerts: BTreeMap<(u32, Subject), (Option<Found>, String)> = BTreeMap::new();
+        let mut alerts: BTreeMap<(u32, Subject), Act> = BTreeMap::new();
         let mut rows: Vec<(u32, Episode)> = vec![];
         for (subject, track) in &mut self.tracks {
             let known = track.walk(first, s, step);
             for (end, rule) in &track.alerts {
-                alerts.insert((*end, subject.clone()), (None, rule.clone()));
+                alerts.insert((*end, subject.clone()), Act::Alert(None, rule.clone()));
             }
             let notices = known.iter().flat_map(|episode| &episode.notices);
             for notice in notices.filter(|notice| notice.state != State::Closed && notice.end >= first) {
                 let rule = track.alerts.entry(notice.end).or_insert_with(|| notice.found.rule.clone());
-                alerts.insert((notice.end, subject.clone()), (Some(notice.found.clone()), rule.clone()));
+                alerts.insert((notice.end, subject.clone()), Act::Alert(Some(notice.found.clone()), rule.clone()));
+            }
+            for (end, _) in track.ends.iter().filter(|(_, found)| found.holds()) {
+                alerts.entry((*end, subject.clone())).or_insert(Act::Exceeds);
             }
             at.differences(subject, track, known, &mut rows);
             track.settle(first, step);
         }
         rows.sort_by(|a, b| (a.0, &a.1.event.subject).cmp(&(b.0, &b.1.event.subject)));
         rows.into_iter().for_each(|(_, episode)| give(Row::Episode(Box::new(episode))));
-        for ((end, subject), (found, rule)) in alerts {
-            self.alert(&at, end, subject, found.as_ref(), &rule, &mut give);
+        for ((end, subject), act) in alerts {
+            match act {
+                Act::Alert(found, rule) => self.alert(&at, end, subject, found.as_ref(), &rule, &mut give),
+                Act::Exceeds => self.cooldown.exceed(&subject, self.plan.millis(end)),
+            }
         }
         self.tracks.retain(|_, track| !track.is_idle());
         self.ledger.forget(s);
@@ -354,3 +369,6 @@ impl At<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,8 @@ pub fn notify<'s>(
                 }
             }
             let mut waiting: BTreeMap<u32, Vec<Signal>> = BTreeMap::new();
-            let mut told = 0;
+            let (mut told, mut noted): (u64, BTreeMap<u32, (u64, u64)>) = (0, BTreeMap::new());
+            let keep = SLIDES * plan.detect.step;
             move |(input, frontier), (notes, note_frontier), output| {
                 naps.nap();
                 input.for_each(|_, data| {
@@ -62,8 +63,9 @@ pub fn notify<'s>(
                 });
                 notes.for_each(|_, data| {
                     for note in data.drain(..) {
-                        if let Some(of) = note.epochs {
-                            epochs.learn(note.s, of, SLIDES * plan.detect.step);
+                        if let Some((first, last)) = note.epochs {
+                            let known = noted.entry(note.s).or_insert((first, last));
+                            *known = (known.0.min(first), known.1.max(last));
                         }
                     }
                 });
@@ -79,6 +81,7 @@ pub fn notify<'s>(
                 loop {
                     let next = waiting.keys().next().copied().into_iter().chain(episodes.busy()).min();
                     let Some(s) = next.filter(|s| *s < open && *s <= whole) else { break };
+                    learn(&mut epochs, &mut noted, s, keep);
                     let mut signals = waiting.remove(&s).unwrap_or_default();
                     signals.sort_unstable();
                     let mut batches = [Table::Episodes, Table::Events, Table::Suppressed].map(|table| Batch::new(s, table));
@@ -98,6 +101,7 @@ pub fn notify<'s>(
                     told = episodes.suppressed();
                 }
                 drop(session);
+                learn(&mut epochs, &mut noted, open.saturating_sub(1), keep);
                 if let Err(problem) = snapshots.stage(NOTIFY, open, || (episodes.save(), epochs.clone())) {
                     return site.context.fail(Failure::Output(problem));
                 }
@@ -107,4 +111,12 @@ pub fn notify<'s>(
             }
         },
     )
+}
+
+/// Learns of the epochs up to tick `s`, in order.
+fn learn(epochs: &mut Epochs, noted: &mut BTreeMap<u32, (u64, u64)>, s: u32, keep: u32) {
+    while let Some(first) = noted.first_entry().filter(|first| *first.key() <= s) {
+        let (s, of) = first.remove_entry();
+        epochs.learn(s, of, keep);
+    }
 }

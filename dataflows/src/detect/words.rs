@@ -57,8 +57,9 @@ pub(super) fn message(kind: Kind, level: Level, name: &str, stand: &Stand, unit:
     let tenths = narrow(div_half_even(growth(stand).into(), 100_000));
     let sign = if tenths < 0 { "" } else { "+" };
     format!(
-        "{} in {}: {} {unit} in {}, {} expected ({sign}{} %)",
+        "{} {} {}: {} {unit} in {}, {} expected ({sign}{} %)",
         kind.title(),
+        if level == Level::Seller { "at" } else { "in" },
         whose(level, name),
         decimal(stand.window.count, 0),
         length(stand.scale),

@@ -67,6 +67,7 @@ pub fn letters<'s>(
                         if !letters.batch.rows.is_empty() {
                             session.give(Word::Letters(block.epoch, letters));
                         }
+                        block.live = !block.decoded.messages.is_empty();
                         block.decoded.let_go();
                         true
                     }

@@ -62,6 +62,8 @@ pub struct Saved {
     /// Of sellers, categories and products.
     names: [Vec<(u32, String)>; 3],
     sales: Vec<Sale>,
+    /// Of live inputs: see [`Crier`].
+    arrived: Vec<((u32, u32, u32), i64)>,
 }
 
 /// All that leaves when a tick closes.
@@ -177,12 +179,16 @@ impl Fold {
             ids.into_iter().map(|id| (id, d.name(id).to_string())).collect()
         };
         let names = [of(&names.sellers, |s| s.seller), of(&names.categories, |s| s.category), of(&names.products, |s| s.product)];
-        Saved { names, sales }
+        let arrived = self.crier.iter().flat_map(|crier| crier.arrived.iter().map(|(key, n)| (*key, *n))).collect();
+        Saved { names, sales, arrived }
     }
 
     /// Takes up what some worker held when `tick` was open.
     pub fn restore(&mut self, saved: &Saved, tick: u32, names: &mut Dictionaries) {
         self.skip_to(tick);
+        if let Some(crier) = &mut self.crier {
+            saved.arrived.iter().for_each(|(key, n)| *crier.arrived.entry(*key).or_default() += n);
+        }
         let block = names.block;
         let of = |d: &mut Dictionary, known: &[(u32, String)]| -> BTreeMap<u32, u32> {
             known.iter().map(|(id, name)| (*id, d.intern(name, block))).collect()
@@ -217,6 +223,9 @@ impl Fold {
     /// Takes the records of a block.
     pub fn take(&mut self, block: &Released) {
         let s = block.before + 1;
+        if let Some(crier) = self.crier.as_mut().filter(|_| block.live) {
+            crier.arrive(&self.plan, block.input, s, &block.decoded.sales);
+        }
         let least = self.plan.least_pane(block.before);
         let (tick, origin) = (self.plan.tick, self.plan.origin);
         let (mut from, mut to, mut pane) = (1, 0, 0u32);

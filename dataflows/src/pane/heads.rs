@@ -11,6 +11,7 @@ use crate::plan::{Plan, ceil};
 use crate::row::event::Level;
 use crate::sale::{Op, Sale};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The low and the high half of a 128-bit identity.
 pub type Identity = [u64; 2];
@@ -43,6 +44,8 @@ pub struct Heads {
     pub sellers: Vec<Head>,
     /// To worker 0: what identities are called.
     pub names: Vec<(Level, Identity, String)>,
+    /// To worker 0, of live inputs: input, pane, sales that came.
+    pub arrived: Vec<(u32, u32, i64)>,
 }
 
 /// An identity in halves.
@@ -69,14 +72,28 @@ pub struct Crier {
     peers: usize,
     /// By id of sellers and categories: worker 0 knows the name.
     known: [Vec<bool>; 2],
+    /// Sales of live inputs that wait for their tick: by tick, input and pane.
+    pub arrived: BTreeMap<(u32, u32, u32), i64>,
 }
 
 impl Crier {
     /// `None` when nobody counts baskets.
     pub fn new(plan: &Plan, peers: usize) -> Option<Crier> {
         let detect = &plan.detect;
-        let crier = || Crier { step: detect.step, lateness: detect.lateness, peers, known: Default::default() };
+        let crier =
+            || Crier { step: detect.step, lateness: detect.lateness, peers, known: Default::default(), arrived: BTreeMap::new() };
         detect.enabled.then(crier)
+    }
+
+    /// Takes note of the sales of a block that came from a live input when tick `s` was open.
+    pub fn arrive(&mut self, plan: &Plan, input: u32, s: u32, sales: &[Sale]) {
+        for sale in sales.iter().filter(|sale| sale.op == Op::Sale) {
+            let pane = plan.pane(sale.at);
+            let (learned, pane) = (pane.max(s), ceil(pane, self.step));
+            if pane.saturating_add(self.lateness) >= learned {
+                *self.arrived.entry((learned, input, pane)).or_default() += 1;
+            }
+        }
     }
 
     /// Tells the sales that were learned at tick `s`. Those of panes beyond the lateness count for nobody.
@@ -99,7 +116,15 @@ impl Crier {
             messages[head.counted_by(self.peers) as usize].customers.push(head);
             messages[owner(seller, self.peers) as usize].sellers.push(head);
         }
-        out.extend(messages.into_iter().filter(|m| !m.customers.is_empty() || !m.sellers.is_empty() || !m.names.is_empty()));
+        while let Some(first) = self.arrived.first_entry().filter(|first| first.key().0 <= s) {
+            let ((_, input, pane), sales) = first.remove_entry();
+            messages[0].arrived.push((input, pane, sales));
+        }
+        out.extend(
+            messages
+                .into_iter()
+                .filter(|m| !m.customers.is_empty() || !m.sellers.is_empty() || !m.names.is_empty() || !m.arrived.is_empty()),
+        );
     }
 
     #[inline]

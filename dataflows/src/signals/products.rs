@@ -188,6 +188,9 @@ impl Products {
                     product.said.len() - 1
                 });
                 if product.said[i].2 != verdict {
+                    if product.said[i].2 == Verdict::Quiet {
+                        product.said[i].1 = product.category.1;
+                    }
                     product.said[i].2 = verdict.clone();
                     out.priced.push(Priced { s, end, category: product.said[i].1, product: name.into(), verdict });
                 }

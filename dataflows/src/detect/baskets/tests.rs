@@ -64,7 +64,7 @@ fn run(rows: &[Row], peers: usize, restart: Option<u32>) {
             let to = |of: fn(&Head, usize) -> u32| heads.iter().filter(|h| of(h, peers) as usize == me).copied().collect();
             let customers = to(|h, peers| h.counted_by(peers));
             let sellers = to(|h, peers| owner(h.seller, peers));
-            worker.learn(Heads { to: me as u32, s: s * step - 1, customers, sellers, names: vec![] });
+            worker.learn(Heads { to: me as u32, s: s * step - 1, customers, sellers, ..Heads::default() });
             worker.close(s * step, |x| {
                 let count = told.entry((x.pane, x.level, x.key)).or_default();
                 *count = (count.0 + x.baskets, count.1 + x.lines);

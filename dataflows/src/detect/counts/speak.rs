@@ -30,9 +30,12 @@ impl Counts {
                 blamed[*category][0] = parts_to_blame(up, true, sellers.iter().map(|seller| &seller.windows[0]));
             }
         }
+        // what the calendar says of a category is left aside in the shop
+        let news_of: Vec<bool> = self.series.iter().map(|series| !self.announced(pane, series, true)).collect();
         let parts = |of: fn(&Verdict) -> &Option<Stand>| {
-            let holding = end.series.iter().zip(&windows).skip(1).filter(move |(verdict, _)| holds(of(verdict)));
-            holding.map(|(_, windows)| windows)
+            let all = end.series.iter().zip(&windows).zip(&news_of).skip(1);
+            let holding = all.filter(move |((verdict, _), news)| **news && holds(of(verdict)));
+            holding.map(|((_, windows), _)| windows)
         };
         if let Some(up) = &end.series[0].up {
             blamed[0][0] = parts_to_blame(up, true, parts(|verdict| &verdict.up));
@@ -55,15 +58,23 @@ impl Counts {
             let up = verdict.up.filter(|_| !blamed[i][0] && !quiet).map(|stand| (stand, Direction::Up));
             let down = verdict.down.filter(|_| !blamed[i][1] && !quiet).map(|stand| (stand, Direction::Down));
             for (stand, direction) in up.into_iter().chain(down) {
-                let (subject, found_of) = self.of_series(i, pane, &stand, direction, known == Known::Warm);
+                let feed = if direction == Direction::Down { self.feed(pane, class, known, &windows[i]) } else { None };
+                let (subject, found_of) = self.of_series(i, pane, &stand, (direction, feed), known == Known::Warm);
                 found.insert(subject, found_of);
             }
         }
         if self.plan.detect.level(Level::Seller) {
             for (key, seller) in &end.sellers {
                 let i = seller.category;
-                let above = Follow::of(&end.series[i], &windows[i], blamed[i]);
-                let follow = Follow { up: above.up.or(whole.up), down: None };
+                let above = if self.announced(pane, &self.series[i], true) {
+                    Follow { up: Some(crate::detect::blame::factors(&windows[i], true)), down: None }
+                } else {
+                    Follow::of(&end.series[i], &windows[i], blamed[i])
+                };
+                let mixed = self.mixed(key, &end, &windows, &blamed);
+                let greater = |a: [i64; 5], b: [i64; 5]| std::array::from_fn(|scale| a[scale].max(b[scale]));
+                let up = [above.up, mixed].into_iter().flatten().reduce(greater);
+                let follow = Follow { up: up.or(whole.up), down: None };
                 let mut it = seller.clone();
                 for (class, at) in [(Class::SellerBaskets, 0), (Class::SellerLines, 1)] {
                     let alone = &seller.verdicts[at];
@@ -76,6 +87,31 @@ impl Counts {
             }
         }
         found
+    }
+
+    /// By how much a seller of several categories follows those that stand out, each by its part of the seller's lines; `None`
+    /// where none does.
+    fn mixed(&self, key: &Identity, end: &End, windows: &[Windows], blamed: &[[bool; 2]]) -> Option<[i64; 5]> {
+        let parts = self.sellers.get(key)?.parts();
+        let all: i128 = parts.iter().map(|(_, lines)| i128::from(*lines)).sum();
+        let mut factors = [ONE; 5];
+        for (category, lines) in parts {
+            let Some(&i) = self.categories.get(category) else { continue };
+            let Some(of) = Follow::of(&end.series[i], &windows[i], blamed[i]).up else { continue };
+            for (factor, of) in factors.iter_mut().zip(of) {
+                *factor += (i128::from(of - ONE) * i128::from(*lines) / all.max(1)) as i64;
+            }
+        }
+        (factors != [ONE; 5]).then_some(factors)
+    }
+
+    /// Whether a drop is none against what the inputs that were not silent bring: says so.
+    fn feed(&mut self, pane: u32, class: Class, known: Known, windows: &Windows) -> Option<String> {
+        let missing = SCALES.map(|panes| self.inputs.missing(pane.saturating_sub(panes), pane));
+        let rest = missing.map(|(share, ..)| crate::detect::table::ONE - share);
+        let drops = self.scan.judge(class, known, &scan::scaled(windows, &rest)).down.is_some();
+        let (_, silent, all) = missing.into_iter().max_by_key(|(share, ..)| *share).filter(|(share, ..)| *share > 0)?;
+        (!drops).then(|| format!("{silent} of {all} inputs were silent: what is missing is what they usually bring"))
     }
 
     fn found(&self, pane: u32, stand: &Stand, direction: Direction, rule: &str) -> Found {
@@ -98,13 +134,25 @@ impl Counts {
     }
 
     /// Of the shop or a category.
-    fn of_series(&self, i: usize, pane: u32, stand: &Stand, direction: Direction, warm: bool) -> (Subject, Found) {
+    fn of_series(
+        &self,
+        i: usize,
+        pane: u32,
+        stand: &Stand,
+        (direction, feed): (Direction, Option<String>),
+        warm: bool,
+    ) -> (Subject, Found) {
         let series = &self.series[i];
-        let kind = if direction == Direction::Up { Kind::ActivitySpike } else { Kind::ActivityDrop };
+        let kind = match (direction, &feed) {
+            (Direction::Up, _) => Kind::ActivitySpike,
+            (Direction::Down, None) => Kind::ActivityDrop,
+            (Direction::Down, Some(_)) => Kind::FeedIncomplete,
+        };
         let key = if i == 0 { Level::WHOLE.into() } else { series.name.clone() };
         let mut found = self.found(pane, stand, direction, "nb/baskets");
         found.message = words::message(kind, series.level, &series.name, stand, words::BASKETS);
         found.insights = words::rarity(stand, warm);
+        found.insights.extend(feed);
         if stand.standing == Standing::Holds {
             found.insights.extend(self.share(i, pane, stand));
         }

@@ -126,7 +126,7 @@ impl Run {
             };
             let customers = of(|head, peers| head.counted_by(peers));
             let sellers = of(|head, peers| owner(head.seller, peers));
-            worker.learn(Heads { to: me as u32, s: tick, customers, sellers, names: vec![] });
+            worker.learn(Heads { to: me as u32, s: tick, customers, sellers, ..Heads::default() });
         }
     }
 

@@ -1,0 +1,479 @@
+//! What the stages say, against a batch computation over all facts known at each slide: with late facts, cancellations of anything,
+//! a restart in between, on 1, 2 and 4 workers.
+//!
+//! Ticks are panes of 30 s here, a day has 2,880 of them.
+
+use super::categories::{self, Categories, halves};
+use super::products::{self, Products, Share};
+use super::shop::Shop;
+use super::*;
+use crate::detect::price_anomaly::{self, Thresholds};
+use crate::detect::stock_depletion::{Asked, Forecast, Prior, Sold};
+use crate::detect::ticket::{self, Base, Lines};
+use crate::detect::{large_order, stock_depletion};
+use crate::dictionary::identity;
+use crate::feature::price::{OWN, OWN_LEAST, kth_nearest, ln4, ln4_cents};
+use crate::pane::told::owner_of;
+use crate::plan::{Plan, SignalSpec, Spec};
+use crate::row::event::{Kind, Level};
+use crate::row::round::round_millionths;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const DAY: u32 = 2_880;
+
+/// A line that was sold (`n` = 1), or is cancelled (-1); or a record of the stock (0).
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    learned: u32,
+    pane: u32,
+    product: u32,
+    category: u32,
+    customer: u64,
+    cents: u32,
+    units: i32,
+    n: i32,
+}
+
+fn plan() -> Plan {
+    let signals = SignalSpec { enabled: true, stock: true, ..SignalSpec::default() };
+    let mut spec = Spec { windows: vec![], signals, ..Spec::default() };
+    spec.features.enabled = true;
+    Plan::new(&spec).unwrap()
+}
+
+fn product(p: u32) -> String {
+    format!("p{p}")
+}
+
+fn category(c: u32) -> String {
+    format!("c{c}")
+}
+
+fn owner(name: &str, peers: usize) -> usize {
+    owner_of(identity(name.as_bytes()), peers as u64) as usize
+}
+
+/// All stages of some workers.
+struct Workers {
+    plan: Plan,
+    products: Vec<Products>,
+    categories: Vec<Categories>,
+    forecasts: Vec<Forecasts>,
+    shop: Shop,
+}
+
+impl Workers {
+    fn new(plan: &Plan, peers: usize) -> Workers {
+        Workers {
+            plan: plan.clone(),
+            products: (0..peers).map(|_| Products::new(plan)).collect(),
+            categories: (0..peers).map(|_| Categories::new(plan)).collect(),
+            forecasts: (0..peers).map(|_| Forecasts::new(plan)).collect(),
+            shop: Shop::new(plan, None),
+        }
+    }
+
+    /// Through a checkpoint, onto another number of workers.
+    fn moved(self, peers: usize) -> Workers {
+        let products: Vec<_> = self.products.iter().map(|x| postcard::to_stdvec(&x.save()).unwrap()).collect();
+        let categories: Vec<_> = self.categories.iter().map(|x| postcard::to_stdvec(&x.save()).unwrap()).collect();
+        let forecasts: Vec<_> = self.forecasts.iter().map(|x| postcard::to_stdvec(&x.save()).unwrap()).collect();
+        let mut to = Workers::new(&self.plan, peers);
+        for me in 0..peers {
+            to.products[me].restore(products.iter().map(|x| postcard::from_bytes(x).unwrap()).collect(), me, peers);
+            to.categories[me].restore(categories.iter().map(|x| postcard::from_bytes(x).unwrap()).collect(), me, peers);
+            let saved = forecasts.iter().map(|x| postcard::from_bytes(x).unwrap()).collect();
+            to.forecasts[me].restore(saved, |name| owner(name, peers) == me);
+        }
+        to.shop = Shop::new(&self.plan, Some(self.shop.save()));
+        to
+    }
+
+    /// What was learned at `s`; what is said of it.
+    fn step(&mut self, s: u32, rows: &[Row]) -> Vec<Signal> {
+        let peers = self.products.len();
+        let (mut signals, mut priced, mut shares, mut questions) = (vec![], vec![], vec![], vec![]);
+        for me in 0..peers {
+            let mut delta: Delta<ProductFact> = Delta { s, ..Delta::default() };
+            for row in rows.iter().filter(|row| owner(&product(row.product), peers) == me) {
+                delta.names.push((row.product, product(row.product)));
+                delta.ids.push(row.product);
+                delta.panes.push(row.pane);
+                let category = if row.n == 0 { [0, 0] } else { halves(identity(category(row.category).as_bytes())) };
+                let sign = if row.n < 0 { -1 } else { 1 };
+                delta.tallies.push(ProductFact { category, ln: ln4(row.cents), units: sign * row.units, sales: row.n });
+            }
+            if !delta.ids.is_empty() {
+                self.products[me].learn(&delta);
+            }
+            let mut out = products::Out::default();
+            if self.products[me].busy() == Some(s) {
+                self.products[me].close(s, u32::MAX, &mut out);
+            }
+            priced.extend(out.priced);
+            shares.extend(out.share);
+            questions.push(out.questions);
+        }
+        let mut lines = vec![];
+        for me in 0..peers {
+            let mut delta: Delta<CategoryFact> = Delta { s, ..Delta::default() };
+            for row in rows.iter().filter(|row| row.n != 0 && owner(&category(row.category), peers) == me) {
+                delta.names.push((row.category, category(row.category)));
+                delta.ids.push(row.category);
+                delta.panes.push(row.pane);
+                let cents = i64::from(row.cents) * i64::from(row.units);
+                let (amount_ln, price_ln) = (ln4_cents(cents), ln4(row.cents));
+                delta.tallies.push(CategoryFact { customer: [row.customer, 1], cents, amount_ln, price_ln, sales: row.n });
+            }
+            if !delta.ids.is_empty() {
+                self.categories[me].learn(&delta);
+            }
+            let mine: Vec<Priced> = priced.iter().filter(|p| owns(p.category, peers) == me as u64).cloned().collect();
+            let mut out = categories::Out::default();
+            if !mine.is_empty() || self.categories[me].busy() == Some(s) {
+                self.categories[me].close(s, u32::MAX, mine, &mut out);
+            }
+            signals.extend(out.signals);
+            lines.extend(out.words);
+        }
+        for (forecasts, questions) in self.forecasts.iter_mut().zip(&questions) {
+            let shares: Vec<Share> = shares.clone();
+            if !shares.is_empty() || !questions.is_empty() {
+                forecasts.close(s, &shares, questions, &mut signals);
+            }
+        }
+        if !lines.is_empty() || self.shop.busy() == Some(s) {
+            self.shop.close(s, u32::MAX, lines, &mut signals);
+        }
+        signals.sort_unstable();
+        signals
+    }
+}
+
+type Truth = BTreeMap<(u32, Subject), Found>;
+
+/// The definitions, over lists.
+struct Naive {
+    plan: Plan,
+    known: Vec<Row>,
+    /// By category and pane: what its lines are held against, fixed at the slide in which the first of them came.
+    bases: BTreeMap<(u32, u32), Option<Base>>,
+    /// By category: the newest pane that was asked about.
+    asked: BTreeMap<u32, u32>,
+    prior: Option<(BTreeMap<u32, Prior>, u32)>,
+}
+
+impl Naive {
+    fn learn(&mut self, s: u32, rows: &[Row]) {
+        let panes: BTreeSet<(u32, u32)> =
+            rows.iter().filter(|r| r.n != 0 && r.pane + 12 > s).map(|r| (r.category, r.pane)).collect();
+        for (c, pane) in panes {
+            if self.bases.contains_key(&(c, pane)) {
+                continue;
+            }
+            let at = self.asked.entry(c).or_default();
+            *at = (*at).max(pane);
+            let inside =
+                self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane + 10 <= *at && r.pane + 10 + DAY > *at);
+            let sums = inside.fold([0; 3], |sum, r| {
+                let (ln, n) = (i64::from(ln4_cents(i64::from(r.cents) * i64::from(r.units))), i64::from(r.n));
+                [sum[0] + n, sum[1] + n * ln, sum[2] + n * ln * ln]
+            });
+            self.bases.insert((c, pane), Base::of(sums));
+        }
+        self.known.extend(rows);
+        if s.is_multiple_of(10) && self.known.iter().any(|r| r.n != 0) {
+            let mut priors: BTreeMap<u32, Prior> = BTreeMap::new();
+            let products: BTreeSet<u32> = self.known.iter().map(|r| r.product).collect();
+            for p in products {
+                let Some(newest) = self
+                    .known
+                    .iter()
+                    .filter(|r| r.n != 0 && r.product == p)
+                    .max_by_key(|r| (r.pane, halves(identity(category(r.category).as_bytes()))))
+                else {
+                    continue;
+                };
+                let sold = self.sold(p, s);
+                if sold.units > 0 {
+                    let prior = priors.entry(newest.category).or_default();
+                    (prior.products, prior.units) = (prior.products + 1, prior.units + sold.units);
+                }
+            }
+            self.prior = Some((priors, s));
+        }
+    }
+
+    fn sold(&self, p: u32, end: u32) -> Sold {
+        let from = end.saturating_sub(DAY) / 10 * 10;
+        let mut sum = Sold::default();
+        for r in self.known.iter().filter(|r| r.n != 0 && r.product == p && r.pane > from && r.pane <= end) {
+            let units = i64::from(r.units);
+            sum.add(&Sold { lines: 1, units, squares: units * units }, r.n.into());
+        }
+        sum
+    }
+
+    /// Net prices of a product, sale by sale, the newest first.
+    fn prices(&self, p: u32) -> Vec<(u32, i32)> {
+        let mut net: BTreeMap<(u32, i32), i32> = BTreeMap::new();
+        self.known
+            .iter()
+            .filter(|r| r.n != 0 && r.product == p)
+            .for_each(|r| *net.entry((r.pane, ln4(r.cents))).or_default() += r.n);
+        let all = net.into_iter().flat_map(|(key, n)| (0..n.max(0)).map(move |_| key));
+        let mut all: Vec<_> = all.collect();
+        all.reverse();
+        all
+    }
+
+    fn lines(&self, c: u32, pane: u32) -> Lines {
+        let mut lines = Lines::default();
+        if let Some(Some(base)) = self.bases.get(&(c, pane)) {
+            for r in self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane == pane) {
+                lines.line(base, ln4_cents(i64::from(r.cents) * i64::from(r.units)), [r.customer, 1], r.n.into());
+            }
+        }
+        lines
+    }
+
+    fn surge(&self, categories: &[u32], end: u32) -> Option<ticket::Surge> {
+        let panes: Vec<(u32, Lines)> = (end.saturating_sub(9)..=end)
+            .map(|pane| {
+                let mut all = Lines::default();
+                categories.iter().for_each(|c| all.add(&self.lines(*c, pane)));
+                (pane, all)
+            })
+            .collect();
+        ticket::surge(panes.iter().map(|x| (x.0, &x.1)), end, 1)
+    }
+
+    /// Lines of the hour that ended 5 min before; those against a baseline only when the whole shop is asked.
+    fn hour(&self, c: Option<u32>, end: u32) -> i64 {
+        let before = end.saturating_sub(10);
+        let counts = |r: &&Row| r.n != 0 && r.pane <= before && r.pane + 120 > before && c.is_none_or(|c| r.category == c);
+        let based = |r: &&Row| c.is_some() || self.bases.get(&(r.category, r.pane)).is_some_and(Option::is_some);
+        self.known.iter().filter(counts).filter(based).map(|r| i64::from(r.n)).sum()
+    }
+
+    /// What is true of an end.
+    fn truth(&self, s: u32, end: u32) -> Truth {
+        let (mut truth, spec) = (Truth::new(), &self.plan.signals.spec);
+        let mut put = |kind, level, key: String, found: Option<Found>| {
+            found.map(|found| truth.insert((end, Subject { kind, level, key }), found))
+        };
+        let categories: Vec<u32> = self.known.iter().map(|r| r.category).collect::<BTreeSet<_>>().into_iter().collect();
+        for c in &categories {
+            if let Some(Some(base)) = self.bases.get(&(*c, end)) {
+                let mut whales = large_order::Whales::default();
+                let threshold = round_millionths(spec.large_order_z);
+                for r in self.known.iter().filter(|r| r.n != 0 && r.category == *c && r.pane == end) {
+                    let cents = i64::from(r.cents) * i64::from(r.units);
+                    whales.line(base, cents, ln4_cents(cents), r.n.into(), threshold);
+                }
+                put(Kind::LargeOrder, Level::Category, category(*c), large_order::found(&whales, base, end - 1, threshold));
+            }
+        }
+        let threshold = round_millionths(spec.ticket_z);
+        let found = |it: ticket::Surge, c: Option<u32>| ticket::found(&it, end, 1, spec.ticket_z, self.hour(c, end));
+        let holds = |it: &Option<ticket::Surge>| it.as_ref().is_some_and(|it| it.z >= threshold);
+        let whole = self.surge(&categories, end);
+        // Of those that may stand out, the one that does most; the first by name.
+        let may =
+            categories.iter().filter_map(|c| self.surge(&[*c], end).filter(|it| it.z * 2 >= threshold).map(|it| (it.z, *c)));
+        let top = may.max_by_key(|x| (x.0, std::cmp::Reverse(category(x.1))));
+        let others: Vec<u32> = categories.iter().copied().filter(|c| top.is_none_or(|top| top.1 != *c)).collect();
+        let rest = self.surge(&others, end);
+        let blamed = top.is_some_and(|top| top.0 >= threshold) && !holds(&rest);
+        let shared = !blamed && top.is_some() && holds(&whole) && rest.is_some();
+        put(Kind::RevenueSurge, Level::Global, Level::WHOLE.into(), whole.filter(|_| !blamed).and_then(|it| found(it, None)));
+        for c in &categories {
+            let alone = self.surge(&[*c], end).filter(|it| it.z * 2 >= threshold);
+            let alone = if shared {
+                let shift = rest.as_ref().unwrap().lines.mean_above();
+                let panes: Vec<(u32, Lines)> =
+                    (end.saturating_sub(9)..=end).map(|pane| (pane, self.lines(*c, pane).beside(shift))).collect();
+                alone.and_then(|_| ticket::surge(panes.iter().map(|x| (x.0, &x.1)), end, 1))
+            } else {
+                alone
+            };
+            put(Kind::RevenueSurge, Level::Category, category(*c), alone.and_then(|it| found(it, Some(*c))));
+        }
+        for p in self.known.iter().map(|r| r.product).collect::<BTreeSet<_>>() {
+            put(Kind::PriceAnomaly, Level::Product, product(p), self.price(p, end));
+            put(Kind::StockDepletion, Level::Product, product(p), self.stock(p, s, end));
+        }
+        truth
+    }
+
+    fn price(&self, p: u32, end: u32) -> Option<Found> {
+        let prices = self.prices(p);
+        let before: Vec<(u32, i32)> = prices.iter().filter(|x| x.0 < end).copied().collect();
+        let oldest = before.get(OWN as usize - 1).or(before.last()).map_or(0, |x| x.0);
+        let mut own: Vec<(i32, u32)> = before.iter().filter(|x| x.0 >= oldest).map(|x| (x.1, 1)).collect();
+        own.sort_unstable();
+        // In these tests a product has one category.
+        let c = self.known.iter().find(|r| r.n != 0 && r.product == p)?.category;
+        let mut best: Option<price_anomaly::Far> = None;
+        for (_, ln) in prices.iter().filter(|x| x.0 == end) {
+            let times = prices.iter().filter(|x| **x == (end, *ln)).count() as u32;
+            let far = if own.len() >= OWN_LEAST as usize {
+                let near = kth_nearest(&own, *ln, 2).unwrap();
+                price_anomaly::Far { ln: *ln, times, distance: (near - ln).abs(), near, support: own.len() as u32 }
+            } else {
+                let mut all = price_anomaly::CategoryPrices::default();
+                let of_category = self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane < end);
+                of_category.for_each(|r| all.add(1, r.pane, ln4(r.cents), r.n.into()));
+                let Some(far) = all.outside(*ln, u32::MAX) else { continue };
+                price_anomaly::Far { times, ..far }
+            };
+            if best.is_none_or(|best| (far.distance, -far.ln) > (best.distance, -best.ln)) {
+                best = Some(far);
+            }
+        }
+        let best = best.filter(|far| far.distance > 0)?;
+        let spec = &self.plan.signals.spec;
+        let holds = self.surge(&[c], end).is_some_and(|it| it.z >= round_millionths(spec.ticket_z));
+        let shift = if holds { self.lines(c, end).mean_above() } else { 0 };
+        let thresholds = Thresholds::new(spec.price_warn, spec.price_alert);
+        price_anomaly::found(&best.beside(shift), own.len() >= OWN_LEAST as usize, end - 1, thresholds)
+    }
+
+    fn stock(&self, p: u32, s: u32, end: u32) -> Option<Found> {
+        let (priors, at) = self.prior.as_ref()?;
+        let records = self.known.iter().filter(|r| r.n == 0 && r.product == p && r.pane <= end);
+        let newest = records.map(|r| (r.pane, -r.units)).max()?;
+        let c = self.known.iter().find(|r| r.n != 0 && r.product == p)?.category;
+        let later = self.known.iter().filter(|r| r.n != 0 && r.product == p && r.pane > newest.0 && r.pane <= end);
+        let gone: i64 = later.map(|r| i64::from(r.units * r.n)).sum();
+        let asked = Asked { stock: (i64::from(-newest.1) - gone).max(0), sold: self.sold(p, end) };
+        let first = self.known.iter().filter(|r| r.n != 0 && r.learned <= *at).map(|r| r.pane).min()?;
+        let hours = f64::from((end.saturating_sub(first)).min(DAY)) / 120.0;
+        assert!(*at <= s);
+        let forecast = Forecast::new(&asked, priors.get(&c)?, hours, 1.0)?;
+        stock_depletion::found(&forecast, end - 1, self.plan.signals.spec.stockout_probability, 1.0)
+    }
+}
+
+/// A stream: a steady beginning that fills the baselines, then anything.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let odd = prop_oneof![6 => Just(1_000u32), 2 => Just(1_100), 2 => Just(100), 1 => Just(10_000), 1 => Just(400_000), 2 => Just(3_000)];
+    let row = (1u32..60, 0u32..5, 0u32..4, 0u64..6, odd, 1i32..4, 0u32..10, any::<bool>());
+    proptest::collection::vec(row, 1..120).prop_map(|odd| {
+        let mut rows = vec![];
+        for i in 0..240u32 {
+            let (pane, product) = (1 + i / 24, i % 3);
+            let cents = 1_000 + 7 * (i % 11);
+            rows.push(Row { learned: pane, pane, product, category: product % 2, customer: i.into(), cents, units: 1, n: 1 });
+        }
+        for (after, late, product, customer, cents, units, what, twice) in odd {
+            let pane = 11 + after;
+            let row = Row {
+                learned: pane + late.saturating_sub(2),
+                pane,
+                product,
+                category: product % 2,
+                customer,
+                cents,
+                units,
+                n: 1,
+            };
+            match what {
+                0 => rows.push(Row { n: 0, units: 10 * units, ..row }),
+                1 | 2 => {
+                    rows.push(row);
+                    rows.push(Row { n: -1, learned: row.learned + late, ..row });
+                }
+                _ => (0..1 + i32::from(twice) * 4).for_each(|i| rows.push(Row { customer: customer + i as u64, ..row })),
+            }
+        }
+        rows
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_said_is_what_is_true(rows in rows(), cut in 1u32..70) {
+        let plan = plan();
+        let mut workers = [1, 2, 4].map(|peers| Workers::new(&plan, peers));
+        let mut naive = Naive { plan: plan.clone(), known: vec![], bases: BTreeMap::new(), asked: BTreeMap::new(), prior: None };
+        let mut told: Truth = Truth::new();
+        for s in 1..=80u32 {
+            let now: Vec<Row> = rows.iter().filter(|r| r.learned == s).copied().collect();
+            naive.learn(s, &now);
+            let said = workers[0].step(s, &now);
+            for other in &mut workers[1..] {
+                let backwards: Vec<Row> = now.iter().rev().copied().collect();
+                prop_assert_eq!(&other.step(s, &backwards), &said, "at {}", s);
+            }
+            if s == cut {
+                workers = workers.map(|w| { let peers = w.products.len() % 4 + 1; w.moved(peers) });
+            }
+            for signal in said {
+                prop_assert_eq!(signal.learned, s);
+                let key = (signal.end, signal.subject);
+                match signal.found {
+                    Some(found) => told.insert(key, *found),
+                    None => told.remove(&key),
+                };
+            }
+            for end in s.saturating_sub(2).max(1)..=s {
+                // Corrections of the stock reach the ends in which the product was sold; its other ends speak for their own time.
+                let of = |all: &Truth| -> Truth {
+                    let judged = |key: &(u32, Subject)| key.0 == end && (end == s || key.1.kind != Kind::StockDepletion);
+                    all.iter().filter(|x| judged(x.0)).map(|(key, found)| (key.clone(), found.clone())).collect()
+                };
+                prop_assert_eq!(of(&told), of(&naive.truth(s, end)), "of {} at {}", end, s);
+            }
+        }
+    }
+}
+
+/// Every detector finds what it is for, and a record of the stock that comes before the first sale is nobody's category.
+#[test]
+fn each_kind_is_said() {
+    let row = |pane, product, cents, units, n| Row {
+        learned: pane,
+        pane,
+        product,
+        category: product % 2,
+        customer: u64::from(pane * 7 + cents),
+        cents,
+        units,
+        n,
+    };
+    let mut rows: Vec<Row> = vec![];
+    for pane in 1..=40 {
+        rows.extend((0..8).map(|i| Row { customer: i + 100, ..row(pane, (i % 3) as u32, 1_000 + 50 * (i as u32 % 4), 1, 1) }));
+    }
+    rows.push(row(41, 0, 100, 1, 1));
+    rows.push(row(42, 9, 100, 5, 0));
+    rows.push(Row { learned: 43, ..row(42, 9, 90_000, 1, 1) });
+    rows.push(row(44, 1, 900_000, 1, 1));
+    rows.extend((0..9).map(|i| Row { customer: i, ..row(46, 2, 2_600, 1, 1) }));
+    rows.push(row(47, 1, 0, 3, 0));
+    rows.push(row(48, 1, 1_000, 1, 1));
+    let mut workers = Workers::new(&plan(), 3);
+    let mut said = BTreeSet::new();
+    for s in 1..=60 {
+        let now: Vec<Row> = rows.iter().filter(|r| r.learned == s).copied().collect();
+        for signal in workers.step(s, &now) {
+            if signal.found.is_some_and(|found| found.holds()) {
+                said.insert((signal.subject.kind, signal.subject.key, signal.end));
+            }
+        }
+    }
+    for (kind, key, end) in [
+        (Kind::PriceAnomaly, "p0", 41),
+        (Kind::PriceAnomaly, "p9", 42),
+        (Kind::LargeOrder, "c1", 44),
+        (Kind::RevenueSurge, "c0", 46),
+        (Kind::StockDepletion, "p1", 48),
+    ] {
+        assert!(said.contains(&(kind, key.into(), end)), "{kind:?} {key} {end} in {said:?}");
+    }
+    assert!(!said.contains(&(Kind::RevenueSurge, Level::WHOLE.into(), 46)), "what one category does is not said of the shop");
+}
