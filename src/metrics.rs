@@ -8,6 +8,7 @@
 
 pub mod checks;
 pub mod histogram;
+pub mod serving;
 pub mod status;
 pub mod text;
 pub mod watch;
@@ -16,6 +17,7 @@ use dataflows::clock::{Binding, Context, Every, Progress};
 use dataflows::edge::Table;
 use dataflows::plan::Plan;
 use histogram::Histogram;
+use serving::Serving;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -211,23 +213,6 @@ pub struct Checkpoint {
     pub pause: Histogram,
     /// Bytes of the last one.
     pub bytes: AtomicU64,
-}
-
-/// Serving the last features.
-#[derive(Debug, Default)]
-pub struct Serving {
-    /// Whether they are served.
-    pub on: AtomicBool,
-    /// The watermark that answers are made from, in milliseconds since the Unix epoch; 0 before there is one.
-    pub watermark: AtomicI64,
-    /// Keys by table.
-    pub keys: [AtomicU64; Table::COUNT],
-    /// Requests that were answered, and that were refused.
-    pub requests: [AtomicU64; 2],
-    /// Values by status, see [`crate::serving::feast::STATUSES`].
-    pub values: [AtomicU64; 4],
-    /// From the whole request to the whole answer.
-    pub duration: Histogram,
 }
 
 /// See the [module](self).

@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use dataflows::clock::Binding;
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::plan::{Plan, ceil};
+use dataflows::profile::columns;
 use log::Log;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,16 +57,38 @@ pub struct Offer {
     pub max_age: Option<i64>,
 }
 
+/// The longest that any feature looks back, in milliseconds.
+const LONGEST: i64 = 90 * 86_400_000;
+
+/// Whether all columns of a table are made, and not only those that need no profile of the key.
+fn whole(plan: &Plan, table: Table) -> bool {
+    match table {
+        Table::SellerFeatures => plan.profiles.sellers,
+        Table::CategoryFeatures => plan.profiles.categories,
+        _ => true,
+    }
+}
+
 /// How far back a table reaches.
 pub fn span(plan: &Plan, table: Table, grace: i64) -> Span {
     let f = &plan.features;
     let longest = match table {
+        table if whole(plan, table) => LONGEST,
         Table::SellerFeatures => i64::from(f.hour) * plan.tick,
-        Table::CategoryFeatures => i64::from(f.half_hour) * plan.tick,
-        _ => 90 * 86_400_000,
+        _ => i64::from(f.half_hour) * plan.tick,
     };
     let reach = i64::from(ceil(f.lateness, f.slide.max(1)) + f.slide) * plan.tick;
     Span { keep: longest.saturating_add(reach).saturating_add(grace), reach }
+}
+
+/// A view of a table. Where it is known beforehand which columns its rows will have, it has their names.
+pub fn view(plan: &Plan, table: Table, grace: i64) -> View {
+    let view = View::new(table, span(plan, table, grace));
+    if whole(plan, table) {
+        let names = columns::columns(table).into_iter().map(|(name, _)| name);
+        view.name(["as_of", "revision"].into_iter().chain(names).map(String::from).collect());
+    }
+    view
 }
 
 /// See the [module](self).
@@ -81,7 +104,7 @@ impl Serving {
     /// Of these tables, with nothing in it.
     pub fn new(plan: Arc<Plan>, tables: &[Table], offer: Offer) -> Serving {
         let served = TABLES.iter().map(|(table, _)| *table).filter(|table| tables.contains(table));
-        let views = served.map(|table| View::new(table, span(&plan, table, offer.grace))).collect();
+        let views = served.map(|table| view(&plan, table, offer.grace)).collect();
         Serving { plan, offer, views, published: RwLock::new(None) }
     }
 

@@ -37,6 +37,7 @@ pub mod sums;
 pub mod together;
 pub mod said;
 pub mod write;
+pub mod kinds;
 pub mod class;
 pub mod stage;
 pub mod operator;

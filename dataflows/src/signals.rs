@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A product is judged by its owner; where it has too few prices of its own, by the owner of its category, who says all that is said
-//! of prices, so that each series has one voice. Tickets of the whole shop are sums over categories, on worker 0. Each stage is plain
+//! of prices, so that each series has one voice. Tickets of the shop are sums over categories, on worker 0, where it is also decided
+//! whether the shop or its categories speak. Each stage is plain
 //! state with a thin operator around it. It learns on the slide of 30 s: when the frontier has passed the end `s`, the ends in
 //! `(s - 60 s, s]` that can have changed are judged again, and what differs from what was said is a [`Signal`]. All that crosses
 //! workers is integers and multisets; floats are computed from them in one place.
@@ -32,7 +33,7 @@ use crate::plan::{Signals, ceil};
 use crate::row::event::Subject;
 use crate::site::Site;
 use crate::time::Bi;
-use categories::{Categories, PaneLines};
+use categories::{Categories, Word};
 use forecasts::Forecasts;
 use products::{Priced, Products, Question, Share};
 use serde::{Deserialize, Serialize};
@@ -191,7 +192,7 @@ fn by_product<'s>(facts: Stream<'s, Bi, Vec<Delta<ProductFact>>>, site: &Site) -
     (priced, questions, shares)
 }
 
-type Said2<'s> = (Stream<'s, Bi, Vec<Signal>>, Stream<'s, Bi, Vec<PaneLines>>);
+type Said2<'s> = (Stream<'s, Bi, Vec<Signal>>, Stream<'s, Bi, Vec<Word>>);
 
 fn by_category<'s>(
     facts: Stream<'s, Bi, Vec<Delta<CategoryFact>>>,
@@ -206,8 +207,8 @@ fn by_category<'s>(
     let mut priced = builder.new_input(priced, Exchange::new(move |p: &Priced| owns(p.category, peers)));
     let (out, said) = builder.new_output::<Vec<Signal>>();
     let mut said_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Signal>>>::from(out);
-    let (out, lines) = builder.new_output::<Vec<PaneLines>>();
-    let mut lines_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<PaneLines>>>::from(out);
+    let (out, lines) = builder.new_output::<Vec<Word>>();
+    let mut lines_out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Word>>>::from(out);
     let (since, saved) = resume(&site, NAME);
     builder.build(move |mut caps| {
         let plan = site.context.plan.clone();
@@ -233,7 +234,7 @@ fn by_category<'s>(
                 }
                 state.close(end, last(&site.context, slide), asked.take(open, end), &mut out);
                 said_out.activate().session(&caps[0]).give_iterator(out.signals.drain(..));
-                lines_out.activate().session(&caps[1]).give_iterator(out.lines.drain(..));
+                lines_out.activate().session(&caps[1]).give_iterator(out.words.drain(..));
             }
             deposit(&site, NAME, open, || state.save());
             caps.iter_mut().for_each(|cap| downgrade(cap, Bi::diagonal(open)));
@@ -242,11 +243,11 @@ fn by_category<'s>(
     (said, lines)
 }
 
-fn of_the_shop<'s>(lines: Stream<'s, Bi, Vec<PaneLines>>, site: &Site) -> Stream<'s, Bi, Vec<Signal>> {
+fn of_the_shop<'s>(lines: Stream<'s, Bi, Vec<Word>>, site: &Site) -> Stream<'s, Bi, Vec<Signal>> {
     const NAME: &str = "signals/shop";
     let site = site.clone();
     let first = lines.scope().index() == 0;
-    let to_first = Exchange::new(|_: &PaneLines| 0);
+    let to_first = Exchange::new(|_: &Word| 0);
     let (_, saved) = resume::<Option<shop::Saved>>(&site, NAME);
     lines.unary_frontier::<CapacityContainerBuilder<Vec<Signal>>, _, _, _>(to_first, "ShopSignals", move |cap, _| {
         let mut cap = Some(cap);
@@ -255,15 +256,15 @@ fn of_the_shop<'s>(lines: Stream<'s, Bi, Vec<PaneLines>>, site: &Site) -> Stream
         let mut state = Shop::new(&plan, saved.into_iter().flatten().next().filter(|_| first));
         let mut stash = Stash::new();
         move |(input, frontier), output| {
-            input.for_each(|_, data| data.drain(..).for_each(|lines| stash.put(lines.s, lines)));
+            input.for_each(|_, data| data.drain(..).for_each(|word| stash.put(word.learned(), word)));
             let Some((open, hold)) = open(frontier).zip(cap.as_mut()) else {
                 cap = None;
                 return;
             };
             let mut said = vec![];
             while let Some(end) = stash.end(open, slide).into_iter().chain(state.busy()).min().filter(|end| *end < open) {
-                let lines = stash.take(open, end);
-                state.close(end, last(&site.context, slide), &lines, &mut said);
+                let words = stash.take(open, end);
+                state.close(end, last(&site.context, slide), words, &mut said);
             }
             output.session(&*hold).give_iterator(said.into_iter());
             deposit(&site, NAME, open, || first.then(|| state.save()));

@@ -16,5 +16,8 @@ mod foreign;
 #[path = "decode/odd.rs"]
 mod odd;
 
+#[path = "decode/stock.rs"]
+mod stock;
+
 #[path = "decode/uci.rs"]
 mod uci;

@@ -131,7 +131,7 @@ impl View {
         }
     }
 
-    /// Columns of rows that are taken with [`View::put`].
+    /// What the columns are called, before rows show it.
     pub fn name(&self, columns: Vec<String>) {
         *self.columns.write().unwrap_or_else(PoisonError::into_inner) = columns;
     }

@@ -4,8 +4,8 @@
 //! for `final` when no correction can reach back to it any more. So a view needs to remember what it remembers for serving.
 
 use super::wanted::Wanted;
-use crate::serving::span;
 use crate::serving::view::{Found, View};
+use crate::serving::{span, view};
 use dataflows::edge::{Marks, RowSink, Table, TickRows};
 use dataflows::plan::Plan;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,8 +48,7 @@ impl Collect {
     /// Of these requests. `grace`: for how long a key is served after its horizon, as the settings say.
     pub fn new(plan: Arc<Plan>, as_of: AsOf, wanted: Wanted, grace: i64) -> Collect {
         let tables: Vec<Table> = wanted.tables.iter().map(|joined| joined.table).collect();
-        let views =
-            tables.iter().enumerate().map(|(i, table)| View::new(*table, span(&plan, *table, grace)).only(wanted.keys(i)));
+        let views = tables.iter().enumerate().map(|(i, table)| view(&plan, *table, grace).only(wanted.keys(i)));
         let views: Vec<View> = views.collect();
         let reach = tables.iter().map(|table| span(&plan, *table, grace).reach).max().unwrap_or(0);
         let mut order: Vec<u32> = (0..).take(wanted.times.len()).collect();

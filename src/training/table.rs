@@ -1,9 +1,9 @@
 //! The answers as a Parquet file: a row a request, in the order of the list.
 //!
-//! What a column holds is told by how the tables write it, which the contract fixes: money has two decimals and becomes
-//! `DECIMAL(18, 2)`, other fractions have six and become `DOUBLE`, whole numbers `INT64`, times `TIMESTAMP(ms, UTC)`, lists of
-//! numbers lists of `DOUBLE`. Readers such as Arrow make decimal128 and timestamp[ms, UTC] of these. A column in which no request
-//! has found anything is `DOUBLE`: nobody knows better.
+//! Money becomes `DECIMAL(18, 2)`, other fractions `DOUBLE`, whole numbers `INT64`, times `TIMESTAMP(ms, UTC)`, lists of numbers lists
+//! of `DOUBLE`, other lists their JSON. Readers such as Arrow make decimal128 and timestamp[ms, UTC] of these. The
+//! [`columns`](dataflows::profile::columns) of the tables say what they hold; of one that is not there, how it is written: the
+//! contract has two decimals for money and six for other fractions.
 //!
 //! Written with the column writers of the `parquet` crate, without Arrow's arrays: these would double what is compiled, to hold
 //! for a moment what already lies in rows.
@@ -12,6 +12,8 @@ use super::collect::{Answers, AsOf};
 use crate::error::Error;
 use crate::serving::row::instant;
 use crate::serving::view::Found;
+use dataflows::edge::Table;
+use dataflows::profile::columns::{self, Type};
 use parquet::basic::Compression;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -53,6 +55,24 @@ struct Column {
 }
 
 impl Kind {
+    /// Of a column that the tables are known to have.
+    fn named(table: Table, name: &str) -> Option<Kind> {
+        match name {
+            "as_of" => return Some(Kind::Time),
+            "revision" => return Some(Kind::Integer),
+            _ => (),
+        }
+        let (_, kind) = columns::columns(table).into_iter().find(|column| column.0 == name)?;
+        Some(match kind {
+            Type::Integer => Kind::Integer,
+            Type::Money => Kind::Money,
+            Type::Fraction => Kind::Fraction,
+            Type::Fractions(_) => Kind::Fractions,
+            Type::Time => Kind::Time,
+            Type::Text | Type::Level | Type::Pairs | Type::Carried => Kind::Text,
+        })
+    }
+
     /// Of a value as it is written.
     fn of(value: &str) -> Kind {
         match value.as_bytes().first() {
@@ -140,7 +160,7 @@ fn columns(answers: &Answers) -> Vec<Column> {
         };
         columns.push(Column { name: name("learned"), source: Source::Learned(i) });
         for (number, column) in answers.columns[i].iter().enumerate() {
-            let kind = kind(&answers.found[i], number);
+            let kind = Kind::named(joined.table, column).unwrap_or_else(|| kind(&answers.found[i], number));
             columns.push(Column { name: name(column), source: Source::Value(i, number, kind) });
         }
     }
@@ -245,7 +265,6 @@ mod tests {
     use super::super::wanted::{Joined, Wanted};
     use super::*;
     use crate::serving::row::read;
-    use dataflows::edge::Table;
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     fn answers(lines: &[Option<&str>]) -> Answers {

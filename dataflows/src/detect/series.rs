@@ -200,6 +200,11 @@ impl Series {
         Some(self.at(pane)).filter(|it| it.season >= 0 && !it.cold).map(|it| it.season)
     }
 
+    /// What is expected in one pane, where it is known.
+    pub fn mean(&self, pane: u32) -> Option<i64> {
+        Some(self.at(pane).mean).filter(|mean| *mean >= 0)
+    }
+
     /// What was counted in one pane.
     pub fn counted(&self, pane: u32) -> i64 {
         self.at(pane).count

@@ -169,6 +169,20 @@ impl Lines {
         self.anonymous += other.anonymous;
     }
 
+    /// The same when all amounts have moved by `shift`, in 1e-4.
+    pub fn beside(&self, shift: i64) -> Lines {
+        Lines { above: self.above - self.n * shift, ..self.clone() }
+    }
+
+    /// Takes away.
+    pub fn take_away(&mut self, other: &Lines) {
+        self.n -= other.n;
+        self.above -= other.above;
+        self.variance -= other.variance;
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(a, b)| *a -= b);
+        self.anonymous -= other.anonymous;
+    }
+
     /// Whether it is all zero.
     pub fn is_nothing(&self) -> bool {
         (self.n, self.above, self.variance, self.anonymous) == (0, 0, 0, 0) && self.buckets.iter().all(|b| *b == 0)
@@ -222,6 +236,50 @@ pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: 
         }
     }
     best
+}
+
+/// One category whose tickets stand out, or may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Lines of the hour that ended 5 min before.
+    pub hour: i64,
+    /// The panes of the longest scale.
+    pub panes: Vec<(u32, Lines)>,
+}
+
+/// Who speaks of an end: the shop, and its categories by the order of `parts`.
+///
+/// What one category does is not said of the shop: the shop is quiet when it does not stand out without the category that stands
+/// out most. What the shop does is not said of its categories: while it speaks, each is held against what the others share.
+/// `threshold` in millionths.
+pub fn speakers(
+    shop: &[(u32, Lines)],
+    parts: &[&Part],
+    end: u32,
+    slide: u32,
+    threshold: i64,
+) -> (Option<Surge>, Vec<Option<Surge>>) {
+    let judge = |panes: &[(u32, Lines)]| surge(panes.iter().map(|pane| (pane.0, &pane.1)), end, slide);
+    let holds = |surge: &Option<Surge>| surge.as_ref().is_some_and(|surge| surge.z >= threshold);
+    let whole = judge(shop);
+    let alone: Vec<Option<Surge>> = parts.iter().map(|part| judge(&part.panes)).collect();
+    let z = |surge: &Option<Surge>| surge.as_ref().map_or(0, |surge| surge.z);
+    let Some(top) = (0..parts.len()).max_by_key(|i| (z(&alone[*i]), std::cmp::Reverse(*i))) else { return (whole, alone) };
+    let mut others = shop.to_vec();
+    for (pane, lines) in &mut others {
+        parts[top].panes.iter().filter(|of| of.0 == *pane).for_each(|of| lines.take_away(&of.1));
+    }
+    let rest = judge(&others);
+    if holds(&alone[top]) && !holds(&rest) {
+        return (None, alone);
+    }
+    let Some(rest) = rest.filter(|_| holds(&whole)) else { return (whole, alone) };
+    let shift = rest.lines.mean_above();
+    let beside = |part: &&Part| {
+        let panes: Vec<(u32, Lines)> = part.panes.iter().map(|pane| (pane.0, pane.1.beside(shift))).collect();
+        judge(&panes)
+    };
+    (whole, parts.iter().map(beside).collect())
 }
 
 /// What is said of a surge that ends with the pane `end`; `None` where it is not worth saying. `hour`: lines of the hour that ended

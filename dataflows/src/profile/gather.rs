@@ -143,6 +143,8 @@ struct Gather {
     me: usize,
     peers: usize,
     payments: Vec<String>,
+    /// Which classes are asked for.
+    wanted: [bool; class::COUNT],
     names: Names,
     next: u64,
     leaving: BTreeMap<u32, Leaving>,
@@ -196,27 +198,29 @@ impl Gather {
         }
         let leaving = self.leaving.entry(learned).or_insert_with(|| Leaving::new(learned, peers));
         let owners = keys.map(|key| owner(key, peers));
-        let classes = if keys[class::CUSTOMER] == 0 { class::CUSTOMER } else { class::COUNT };
-        for (c, id) in ids.into_iter().enumerate() {
+        let mut wanted = self.wanted;
+        wanted[class::CUSTOMER] &= keys[class::CUSTOMER] != 0;
+        for (c, id) in ids.into_iter().enumerate().filter(|c| wanted[c.0]) {
             if self.names.tell(c, id, keys[c], learned, AGAIN * self.plan.features.slide) {
                 // Products are named in the lists of other products.
                 let all = if c == class::PRODUCT { 0..peers } else { owners[c]..owners[c] + 1 };
                 all.for_each(|to| leaving.told[to].names[c].push((keys[c], of[c].name(id).to_string())));
             }
         }
-        for (c, to) in owners[..classes].iter().enumerate() {
-            if owners[..c].contains(to) {
-                continue;
+        let of_worker = |to: usize| (0..class::COUNT).filter(move |c| wanted[*c] && owners[*c] == to);
+        for (c, to) in owners.into_iter().enumerate() {
+            // To each worker once.
+            if of_worker(to).next() == Some(c) {
+                let roles = of_worker(to).map(|c| 1 << c).sum();
+                leaving.told[to].facts.push(Fact { roles, ..fact });
             }
-            let roles = owners[..classes].iter().enumerate().filter(|o| o.1 == to).map(|o| 1 << o.0).sum();
-            leaving.told[*to].facts.push(Fact { roles, ..fact });
         }
-        if classes == class::COUNT {
+        if wanted[class::CUSTOMER] {
             leaving.told[owners[class::CUSTOMER]].customer(customer);
-            if sign != 0 && self.plan.profiles.products {
-                let item = (keys[class::CUSTOMER], keys[class::PRODUCT], (sale.at / 1_800_000) as u32, sign);
-                leaving.items[owners[class::CUSTOMER]].items.push(item);
-            }
+        }
+        if keys[class::CUSTOMER] != 0 && sign != 0 && self.plan.profiles.products {
+            let item = (keys[class::CUSTOMER], keys[class::PRODUCT], (sale.at / 1_800_000) as u32, sign);
+            leaving.items[owners[class::CUSTOMER]].items.push(item);
         }
         leaving.lot(&fact);
         if sign != 0 && self.plan.profiles.scores {
@@ -298,11 +302,14 @@ pub fn gather<'s>(released: Stream<'s, Bi, Vec<Released>>, site: &Site) -> Gathe
         }
     };
     let plan = (*site.context.plan).clone();
+    let p = plan.profiles;
+    let wanted = [p.sellers, p.products, p.categories, p.customers].map(|wanted| wanted || p.scores);
     let mut gather = Gather {
         plan,
         me,
         peers,
         payments: site.setup.payments.clone(),
+        wanted,
         names: Names::default(),
         next,
         leaving: BTreeMap::new(),

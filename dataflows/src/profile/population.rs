@@ -4,12 +4,12 @@
 //! at least the allowed lateness ago: so a late record that still revises rows never moves what they are compared with, and a
 //! row is a function of the records whatever their order of arrival. Records of 30 days count, in panes of a day at the far end.
 //!
-//! Memory: about 4 KiB for each category, and 24 bytes for each (day, category, step of the price).
+//! Memory: about 4 KiB for each category, and 8 bytes for each (day, category, step of the price).
 
 use super::fact::Lot;
 use crate::feature::price::ln4;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Width of a step of the price: 1/32 of its natural logarithm, in 1e-4 rounded.
@@ -127,30 +127,89 @@ impl Sums {
     }
 }
 
+/// The sums of a day.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Day {
+    lots: BTreeMap<u64, Lot>,
+    hours: [i64; 24],
+}
+
+/// Adds sums of the same category.
+fn merge(into: &mut Lot, lot: &Lot) {
+    into.n += lot.n;
+    into.returns += lot.returns;
+    into.ln += lot.ln;
+    into.ln2 += lot.ln2;
+    for (step, n) in &lot.prices {
+        match into.prices.binary_search_by_key(step, |p| p.0) {
+            Ok(i) => into.prices[i].1 += n,
+            Err(i) => into.prices.insert(i, (*step, *n)),
+        }
+    }
+}
+
+impl Day {
+    fn add(&mut self, lot: &Lot) {
+        let blank = || Lot { category: lot.category, ..Lot::default() };
+        merge(self.lots.entry(lot.category).or_insert_with(blank), lot);
+        self.hours[(lot.hour % DAY) as usize] += lot.n;
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Population {
     now: Rc<Sums>,
     /// As it stood an hour before, for looks at the last minutes.
     before: Rc<Sums>,
-    /// Lots of hours that are not over.
-    ahead: BTreeMap<u32, Vec<Lot>>,
-    /// Lots that count, by day.
-    days: VecDeque<(u32, Vec<Lot>)>,
+    /// Lots of hours that are not over, by hour and category.
+    ahead: BTreeMap<(u32, u64), Lot>,
+    /// What counts, by day.
+    days: BTreeMap<u32, Day>,
+}
+
+/// [`Sums`] in a checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct SavedSums {
+    through: u32,
+    lots: Vec<Lot>,
+    hours: [i64; 24],
 }
 
 /// What a checkpoint holds of a [`Population`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
-    through: [u32; 2],
-    lots: Vec<Lot>,
+    before: SavedSums,
+    now: SavedSums,
+    ahead: Vec<Lot>,
+    days: BTreeMap<u32, Day>,
+}
+
+impl Sums {
+    fn save(&self) -> SavedSums {
+        let of = |(category, c): (&u64, &Category)| {
+            let steps = c.steps.iter().enumerate().filter(|s| *s.1 != 0);
+            let prices = steps.map(|(step, n)| (step as u16, (*n).clamp(i32::MIN.into(), i32::MAX.into()) as i32)).collect();
+            Lot { category: *category, hour: 0, n: c.n, returns: c.returns, ln: c.ln, ln2: c.ln2, prices }
+        };
+        SavedSums { through: self.through, lots: self.categories.iter().map(of).collect(), hours: self.hours }
+    }
+
+    fn restore(saved: SavedSums) -> Sums {
+        let mut sums = Sums::default();
+        saved.lots.iter().for_each(|lot| sums.add(lot, 1));
+        (sums.through, sums.hours) = (saved.through, saved.hours);
+        sums.categories.values_mut().for_each(Category::settle);
+        sums
+    }
 }
 
 impl Population {
     /// Takes what was learned.
     pub fn learn(&mut self, lot: Lot) {
         if lot.hour >= self.now.through {
-            self.ahead.entry(lot.hour).or_default().push(lot);
+            let blank = || Lot { category: lot.category, hour: lot.hour, ..Lot::default() };
+            merge(self.ahead.entry((lot.hour, lot.category)).or_insert_with(blank), &lot);
         } else if lot.hour / DAY + DAYS >= self.now.through / DAY {
             let shared = Rc::ptr_eq(&self.now, &self.before);
             let take = |sums: &mut Rc<Sums>| {
@@ -158,23 +217,18 @@ impl Population {
                 sums.add(&lot, 1);
                 sums.categories.entry(lot.category).or_default().settle();
             };
+            if shared {
+                // Both are one: what is done to one of them is not to make them two.
+                self.before = Rc::default();
+            }
             take(&mut self.now);
             if shared {
                 self.before = self.now.clone();
             } else if lot.hour < self.before.through {
                 take(&mut self.before);
             }
-            self.keep(lot);
+            self.days.entry(lot.hour / DAY).or_default().add(&lot);
         }
-    }
-
-    fn keep(&mut self, lot: Lot) {
-        let day = lot.hour / DAY;
-        let place = self.days.partition_point(|d| d.0 < day);
-        if self.days.get(place).is_none_or(|d| d.0 != day) {
-            self.days.insert(place, (day, vec![]));
-        }
-        self.days[place].1.push(lot);
     }
 
     /// Looks from now on go to the hours `early` (an hour at most before) or `late`, in hours since the Unix epoch.
@@ -185,25 +239,28 @@ impl Population {
         if late > self.now.through {
             self.before = self.now.clone();
             self.go(late);
-        } else if early >= self.now.through {
+        } else if early >= self.now.through && !Rc::ptr_eq(&self.now, &self.before) {
             self.before = self.now.clone();
         }
     }
 
     fn go(&mut self, through: u32) {
-        let later = self.ahead.split_off(&through);
+        let later = self.ahead.split_off(&(through, 0));
         let lots = std::mem::replace(&mut self.ahead, later);
         let first = (through / DAY).saturating_sub(DAYS);
         let sums = Rc::make_mut(&mut self.now);
-        while let Some((_, lots)) = self.days.pop_front_if(|d| d.0 < first) {
-            lots.iter().for_each(|lot| sums.add(lot, -1));
+        while self.days.first_key_value().is_some_and(|d| *d.0 < first) {
+            let Some((_, day)) = self.days.pop_first() else { break };
+            day.lots.values().for_each(|lot| sums.categories.entry(lot.category).or_default().add(lot, -1));
+            sums.hours.iter_mut().zip(day.hours).for_each(|(sum, n)| *sum -= n);
         }
-        let kept: Vec<Lot> = lots.into_values().flatten().filter(|lot| lot.hour / DAY >= first).collect();
-        kept.iter().for_each(|lot| sums.add(lot, 1));
+        for lot in lots.into_values().filter(|lot| lot.hour / DAY >= first) {
+            sums.add(&lot, 1);
+            self.days.entry(lot.hour / DAY).or_default().add(&lot);
+        }
         sums.through = through;
         sums.categories.retain(|_, c| c.n != 0 || c.returns != 0 || c.steps.iter().any(|n| *n != 0));
         sums.categories.values_mut().for_each(Category::settle);
-        kept.into_iter().for_each(|lot| self.keep(lot));
     }
 
     /// The sums that a look at `hour` reads.
@@ -213,17 +270,15 @@ impl Population {
 
     /// What a checkpoint holds.
     pub fn save(&self) -> Saved {
-        let days = self.days.iter().flat_map(|d| &d.1);
-        let lots = days.chain(self.ahead.values().flatten()).cloned().collect();
-        Saved { through: [self.before.through, self.now.through], lots }
+        let (ahead, days) = (self.ahead.values().cloned().collect(), self.days.clone());
+        Saved { before: self.before.save(), now: self.now.save(), ahead, days }
     }
 
     /// As it was saved.
     pub fn restore(saved: Saved) -> Population {
-        let mut population = Population::default();
-        saved.lots.into_iter().for_each(|lot| population.learn(lot));
-        let [before, now] = saved.through;
-        population.advance(before, now);
+        let (now, before) = (Rc::new(Sums::restore(saved.now)), Rc::new(Sums::restore(saved.before)));
+        let mut population = Population { now, before, ahead: BTreeMap::new(), days: saved.days };
+        saved.ahead.into_iter().for_each(|lot| population.learn(lot));
         population
     }
 }

@@ -2,10 +2,11 @@
 //! operator around it is in [`operator`](super::operator).
 
 use super::baskets::Bought;
-use super::class::{Class, Profile, SavedKey, Scored, Tick};
+use super::class::{Class, SavedKey, Scored, Tick};
 use super::columns::{self, width};
 use super::env::{DAY, Env, HOUR, MINUTE};
 use super::fact::{Fact, Lot, Paid, Told, class, home, owner};
+use super::kinds::Profile;
 use super::population;
 use super::ring::{Panes, Ring};
 use super::sums::Sums;
@@ -263,6 +264,9 @@ impl Stage {
 impl Desk<'_> {
     fn class<P: Profile>(&mut self, of: &mut Class<P>, rows: bool, give: &mut impl FnMut(Batch), part: &mut impl FnMut(Parts)) {
         let (c, k, scores) = (P::CLASS, self.k, self.plan.profiles.scores);
+        if !rows && !scores {
+            return;
+        }
         let mine = self.held.iter().filter(|fact| fact.roles >> c & 1 == 1);
         let mut facts: Vec<(u32, Fact)> = mine.map(|fact| (of.place(fact.keys[c], None, k), *fact)).collect();
         let mut scored = Scored { tickets: vec![], cells: vec![] };

@@ -2,10 +2,10 @@
 //! the first sale, long pauses, several workers, and restarts.
 
 use super::baskets::{Baskets, Bought, Course};
-use super::class::Profile;
 use super::columns;
 use super::env::{Env, HOUR};
 use super::fact::{Fact, Told, class, owner};
+use super::kinds::Profile;
 use super::naive::{Seen, lists, lot};
 use super::stage::{Parts, Stage};
 use super::together::Together;

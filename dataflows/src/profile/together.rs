@@ -3,14 +3,14 @@
 //! Counts change when a half hour is counted; then all lists are made anew, and a row shows the list as it stood at its `as_of`.
 //! Every worker knows how many baskets hold each product, and what each is called, since a list names the products of others.
 //!
-//! Memory: 24 bytes for each pair of a half hour, 32 for each pair of 30 days, 100 for each product.
+//! Memory: about 40 bytes for each pair of a day, as many for each pair of 30 days, 100 for each product.
 
 use super::baskets::{Bought, HALF};
 use crate::feature::affinity::{LEAST, TOP, nearer, npmi};
 use crate::row::text::{integer, millionths, string};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 /// How long a basket counts, in days.
 const DAYS: u32 = 30;
@@ -27,10 +27,18 @@ struct List {
     before: String,
 }
 
+/// What the baskets of a day added.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Day {
+    pairs: BTreeMap<(u64, u64), i64>,
+    singles: BTreeMap<u64, i64>,
+    baskets: i64,
+}
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Together {
-    days: VecDeque<(u32, Vec<Bought>)>,
+    days: BTreeMap<u32, Day>,
     pairs: HashMap<u64, HashMap<u64, i64>>,
     singles: HashMap<u64, i64>,
     baskets: i64,
@@ -41,7 +49,7 @@ pub struct Together {
 /// What a checkpoint holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
-    days: Vec<Vec<Bought>>,
+    days: BTreeMap<u32, Day>,
     lists: Vec<(u64, List)>,
     names: Vec<(u64, String)>,
 }
@@ -72,35 +80,36 @@ impl Together {
         if day + DAYS < today {
             return;
         }
-        self.count(&bought, 1);
-        let place = self.days.partition_point(|d| d.0 < day);
-        if self.days.get(place).is_none_or(|d| d.0 != day) {
-            self.days.insert(place, (day, vec![]));
-        }
-        let of_day = &mut self.days[place].1;
-        let place = of_day.partition_point(|b| b.half <= bought.half);
-        of_day.insert(place, bought);
+        let mut new = Day { baskets: bought.baskets, ..Day::default() };
+        new.singles.extend(bought.singles.iter().map(|(product, n)| (*product, i64::from(*n))));
+        new.pairs.extend(bought.pairs.iter().map(|(a, b, n)| ((*a, *b), i64::from(*n))));
+        self.count(&new, 1);
+        let of_day = self.days.entry(day).or_default();
+        of_day.baskets += new.baskets;
+        new.singles.into_iter().for_each(|(product, n)| *of_day.singles.entry(product).or_default() += n);
+        new.pairs.into_iter().for_each(|(pair, n)| *of_day.pairs.entry(pair).or_default() += n);
     }
 
     fn expire(&mut self, today: u32) {
-        while let Some((_, all)) = self.days.pop_front_if(|d| d.0 + DAYS < today) {
-            all.iter().for_each(|bought| self.count(bought, -1));
+        while self.days.first_key_value().is_some_and(|d| d.0 + DAYS < today) {
+            let Some((_, day)) = self.days.pop_first() else { break };
+            self.count(&day, -1);
         }
     }
 
-    fn count(&mut self, bought: &Bought, sign: i64) {
-        self.baskets += sign * bought.baskets;
-        for (product, n) in &bought.singles {
+    fn count(&mut self, day: &Day, sign: i64) {
+        self.baskets += sign * day.baskets;
+        for (product, n) in &day.singles {
             let sum = self.singles.entry(*product).or_default();
-            *sum += sign * i64::from(*n);
+            *sum += sign * n;
             if *sum == 0 {
                 self.singles.remove(product);
             }
         }
-        for (a, b, n) in &bought.pairs {
+        for ((a, b), n) in &day.pairs {
             let with = self.pairs.entry(*a).or_default();
             let sum = with.entry(*b).or_default();
-            *sum += sign * i64::from(*n);
+            *sum += sign * n;
             if *sum == 0 {
                 with.remove(b);
             }
@@ -156,7 +165,7 @@ impl Together {
     /// What a checkpoint holds.
     pub fn save(&self) -> Saved {
         Saved {
-            days: self.days.iter().map(|d| d.1.clone()).collect(),
+            days: self.days.clone(),
             lists: self.lists.iter().map(|(a, list)| (*a, list.clone())).collect(),
             names: self.names.iter().map(|(a, name)| (*a, name.to_string())).collect(),
         }
@@ -164,12 +173,16 @@ impl Together {
 
     /// Takes up what a worker held: the pairs of the products that are this one's, and of the `first` worker what all know.
     pub fn restore(&mut self, saved: Saved, first: bool, own: impl Fn(u64) -> bool) {
-        for mut bought in saved.days.into_iter().flatten() {
-            bought.pairs.retain(|p| own(p.0));
+        for (day, mut held) in saved.days {
+            held.pairs.retain(|pair, _| own(pair.0));
             if !first {
-                (bought.singles, bought.baskets) = (vec![], 0);
+                (held.singles, held.baskets) = (BTreeMap::new(), 0);
             }
-            self.keep(bought, 0);
+            self.count(&held, 1);
+            let of_day = self.days.entry(day).or_default();
+            of_day.baskets += held.baskets;
+            of_day.singles.append(&mut held.singles);
+            of_day.pairs.append(&mut held.pairs);
         }
         self.lists.extend(saved.lists.into_iter().filter(|l| own(l.0)));
         saved.names.iter().for_each(|(product, name)| self.name(*product, name));

@@ -6,7 +6,7 @@ use crate::detect::keyed::Keyed;
 use crate::detect::large_order::{self, Whales};
 use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Verdict};
 use crate::detect::signal::{Found, Signal};
-use crate::detect::ticket::{self, Base, Baseline, Lines, SCALES, Spans, surge};
+use crate::detect::ticket::{Base, Baseline, Lines, SCALES, Spans, surge};
 use crate::dictionary::identity;
 use crate::pane::delta::Delta;
 use crate::pane::facts::CategoryFact;
@@ -35,6 +35,8 @@ struct Category {
     near: VecDeque<Near>,
     /// What was paid for products, by end: to be judged as long as the end can change.
     priced: BTreeMap<(u32, String), Verdict>,
+    /// Ends that can change at which its tickets were said to stand out.
+    surges: BTreeSet<u32>,
 }
 
 /// What a checkpoint holds.
@@ -54,11 +56,40 @@ pub struct PaneLines {
     pub lines: Lines,
 }
 
+/// The tickets of one category stand out at an end, or may: its last panes, in place of what was said of that end before. Without
+/// panes they do not stand out any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub s: u32,
+    pub end: u32,
+    pub category: String,
+    /// Lines of the hour that ended 5 min before.
+    pub hour: i64,
+    pub panes: Vec<(u32, Lines)>,
+}
+
+/// What worker 0 hears of tickets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Word {
+    Lines(PaneLines),
+    Ticket(Ticket),
+}
+
+impl Word {
+    /// The end at which it was learned.
+    pub fn learned(&self) -> u32 {
+        match self {
+            Word::Lines(lines) => lines.s,
+            Word::Ticket(ticket) => ticket.s,
+        }
+    }
+}
+
 /// All that leaves when an end closes.
 #[derive(Debug, Default)]
 pub struct Out {
     pub signals: Vec<Signal>,
-    pub lines: Vec<PaneLines>,
+    pub words: Vec<Word>,
 }
 
 /// See the [module](self). Plain state.
@@ -170,8 +201,17 @@ impl Categories {
             let mut end = from.max(changed);
             while end <= s.min(last) {
                 let subject = |kind| Subject { kind, level: Level::Category, key: name.into() };
-                let ticket = category.ticket(end, slide, hour, plan.signals.spec.ticket_z);
-                self.said.say(s, subject(Kind::RevenueSurge), end, ticket, &mut out.signals);
+                let panes = category.panes(end, slide, plan.signals.spec.ticket_z);
+                if !panes.is_empty() || category.surges.contains(&end) {
+                    let before = end.saturating_sub(10 * slide);
+                    let hour = category.baseline.lines(before.saturating_sub(hour), before);
+                    if panes.is_empty() {
+                        category.surges.remove(&end)
+                    } else {
+                        category.surges.insert(end)
+                    };
+                    out.words.push(Word::Ticket(Ticket { s, end, category: name.into(), hour, panes }));
+                }
                 let large = category.large_order(end, slide, plan.signals.spec.large_order_z);
                 self.said.say(s, subject(Kind::LargeOrder), end, large, &mut out.signals);
                 end += slide;
@@ -186,6 +226,7 @@ impl Categories {
                 self.said.say(s, subject, *end, found, &mut out.signals);
             }
             category.priced.retain(|(end, _), _| *end > from);
+            category.surges.retain(|end| *end > from);
             // A scale that ends with the first end that can change reaches so far back.
             let oldest = (from + slide).saturating_sub(SCALES[2] * slide);
             while category.near.pop_front_if(|near| near.end <= oldest).is_some() {}
@@ -193,7 +234,8 @@ impl Categories {
                 self.live.remove(&id);
             }
         }
-        out.lines.extend(sums.into_iter().filter(|x| !x.1.is_nothing()).map(|(end, lines)| PaneLines { s, end, lines }));
+        let sums = sums.into_iter().filter(|x| !x.1.is_nothing());
+        out.words.extend(sums.map(|(end, lines)| Word::Lines(PaneLines { s, end, lines })));
         self.said.forget(from + 1);
         self.closed = s;
     }
@@ -247,10 +289,14 @@ impl Category {
         changed
     }
 
-    fn ticket(&self, end: u32, slide: u32, hour: u32, threshold: f64) -> Option<Found> {
-        let surge = surge(self.near.iter().map(|near| (near.end, &near.lines)), end, slide)?;
-        let before = end.saturating_sub(10 * slide);
-        ticket::found(&surge, end, slide, threshold, self.baseline.lines(before.saturating_sub(hour), before))
+    /// The panes of the longest scale, where its tickets may stand out at an end; none where they do not.
+    fn panes(&self, end: u32, slide: u32, threshold: f64) -> Vec<(u32, Lines)> {
+        let surge = surge(self.near.iter().map(|near| (near.end, &near.lines)), end, slide);
+        if surge.is_none_or(|surge| surge.z * 2 < round_millionths(threshold)) {
+            return vec![];
+        }
+        let inside = self.near.iter().filter(|near| near.end <= end && near.end + SCALES[2] * slide > end);
+        inside.map(|near| (near.end, near.lines.clone())).collect()
     }
 
     fn large_order(&self, end: u32, slide: u32, threshold: f64) -> Option<Found> {

@@ -1,11 +1,12 @@
-//! The tickets of the whole shop, on worker 0: each line against its own category.
+//! Tickets, on worker 0: of the whole shop, each line against its own category, and which of its categories speak.
 
-use super::categories::PaneLines;
+use super::categories::Word;
 use super::{Said, first_end};
-use crate::detect::signal::Signal;
-use crate::detect::ticket::{self, Lines, SCALES, surge};
+use crate::detect::signal::{Found, Signal};
+use crate::detect::ticket::{self, Lines, Part, SCALES, speakers};
 use crate::plan::Plan;
-use crate::row::event::{Kind, Subject};
+use crate::row::event::{Kind, Level, Subject};
+use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ pub struct Saved {
     panes: BTreeMap<u32, Lines>,
     /// Lines by pane, for the hour before.
     counts: BTreeMap<u32, i64>,
+    /// By end that can change, and category.
+    parts: BTreeMap<(u32, String), Part>,
     closed: u32,
     said: Said,
 }
@@ -41,29 +44,66 @@ impl Shop {
     }
 
     /// Closes the end `s`; ends after `last` are not spoken of.
-    pub fn close(&mut self, s: u32, last: u32, lines: &[PaneLines], out: &mut Vec<Signal>) {
-        let signals = &self.plan.signals;
-        let (slide, from) = (signals.slide, first_end(signals, s));
-        for pane in lines {
-            self.now.panes.entry(pane.end).or_default().add(&pane.lines);
-            *self.now.counts.entry(pane.end).or_default() += pane.lines.n;
+    pub fn close(&mut self, s: u32, last: u32, words: Vec<Word>, out: &mut Vec<Signal>) {
+        let signals = self.plan.signals.clone();
+        let (slide, from) = (signals.slide, first_end(&signals, s));
+        let mut changed = s;
+        for word in words {
+            match word {
+                Word::Lines(pane) => {
+                    changed = changed.min(pane.end);
+                    self.now.panes.entry(pane.end).or_default().add(&pane.lines);
+                    *self.now.counts.entry(pane.end).or_default() += pane.lines.n;
+                }
+                Word::Ticket(it) => {
+                    changed = changed.min(it.end);
+                    let key = (it.end, it.category);
+                    if it.panes.is_empty() {
+                        self.now.parts.remove(&key);
+                    } else {
+                        self.now.parts.insert(key, Part { hour: it.hour, panes: it.panes });
+                    }
+                }
+            }
         }
-        let (hour, gap) = (signals.day / 24, 10 * slide);
-        let mut end = from.max(lines.iter().map(|pane| pane.end).min().unwrap_or(s).min(s));
+        let mut end = from.max(changed);
         while end <= s.min(last) {
-            let surge = surge(self.now.panes.iter().map(|(end, lines)| (*end, lines)), end, slide);
-            let found = surge.and_then(|surge| {
-                let before = end.saturating_sub(gap);
-                let counts = self.now.counts.iter().filter(|x| *x.0 <= before && x.0 + hour > before);
-                ticket::found(&surge, end, slide, signals.spec.ticket_z, counts.map(|x| x.1).sum())
-            });
-            self.now.said.say(s, Subject::whole(Kind::RevenueSurge), end, found, out);
+            self.judge(s, end, out);
             end += slide;
         }
         self.now.said.forget(from + 1);
+        self.now.parts.retain(|(end, _), _| *end > from);
         let oldest = (from + slide).saturating_sub(SCALES[2] * slide);
         self.now.panes.retain(|end, _| *end > oldest);
-        self.now.counts.retain(|end, _| end + hour + gap > from);
+        self.now.counts.retain(|end, _| end + signals.day / 24 + 10 * slide > from);
         self.now.closed = s;
+    }
+
+    fn judge(&mut self, s: u32, end: u32, out: &mut Vec<Signal>) {
+        let signals = &self.plan.signals;
+        let (slide, z) = (signals.slide, signals.spec.ticket_z);
+        let panes: Vec<(u32, Lines)> = self.now.panes.iter().map(|(pane, lines)| (*pane, lines.clone())).collect();
+        let (names, parts): (Vec<&String>, Vec<&Part>) =
+            self.now.parts.range((end, String::new())..).take_while(|x| x.0.0 == end).map(|x| (&x.0.1, x.1)).unzip();
+        let (whole, alone) = speakers(&panes, &parts, end, slide, round_millionths(z));
+        let whole = whole.and_then(|surge| {
+            let before = end.saturating_sub(10 * slide);
+            let hour = self.now.counts.iter().filter(|x| *x.0 <= before && x.0 + signals.day / 24 > before).map(|x| x.1).sum();
+            ticket::found(&surge, end, slide, z, hour)
+        });
+        let mut truth: BTreeMap<Subject, Option<Found>> = BTreeMap::new();
+        truth.insert(Subject::whole(Kind::RevenueSurge), whole);
+        for ((name, part), surge) in names.into_iter().zip(parts).zip(alone) {
+            let subject = Subject { kind: Kind::RevenueSurge, level: Level::Category, key: name.clone() };
+            truth.insert(subject, surge.and_then(|surge| ticket::found(&surge, end, slide, z, part.hour)));
+        }
+        // What was said of categories that do not stand out any more.
+        let before: Vec<Subject> = self.now.said.0.keys().filter(|key| key.0 == end).map(|key| key.1.clone()).collect();
+        before.into_iter().for_each(|subject| {
+            truth.entry(subject).or_insert(None);
+        });
+        for (subject, found) in truth {
+            self.now.said.say(s, subject, end, found, out);
+        }
     }
 }

@@ -135,7 +135,7 @@ impl Workers {
                 self.categories[me].close(s, u32::MAX, mine, &mut out);
             }
             signals.extend(out.signals);
-            lines.extend(out.lines);
+            lines.extend(out.words);
         }
         for (forecasts, questions) in self.forecasts.iter_mut().zip(&questions) {
             let shares: Vec<Share> = shares.clone();
@@ -144,7 +144,7 @@ impl Workers {
             }
         }
         if !lines.is_empty() || self.shop.busy() == Some(s) {
-            self.shop.close(s, u32::MAX, &lines, &mut signals);
+            self.shop.close(s, u32::MAX, lines, &mut signals);
         }
         signals.sort_unstable();
         signals
@@ -265,8 +265,6 @@ impl Naive {
         };
         let categories: Vec<u32> = self.known.iter().map(|r| r.category).collect::<BTreeSet<_>>().into_iter().collect();
         for c in &categories {
-            let found = self.surge(&[*c], end).and_then(|it| ticket::found(&it, end, 1, spec.ticket_z, self.hour(Some(*c), end)));
-            put(Kind::RevenueSurge, Level::Category, category(*c), found);
             if let Some(Some(base)) = self.bases.get(&(*c, end)) {
                 let mut whales = large_order::Whales::default();
                 let threshold = round_millionths(spec.large_order_z);
@@ -277,8 +275,31 @@ impl Naive {
                 put(Kind::LargeOrder, Level::Category, category(*c), large_order::found(&whales, base, end - 1, threshold));
             }
         }
-        let found = self.surge(&categories, end).and_then(|it| ticket::found(&it, end, 1, spec.ticket_z, self.hour(None, end)));
-        put(Kind::RevenueSurge, Level::Global, Level::WHOLE.into(), found);
+        let threshold = round_millionths(spec.ticket_z);
+        let found = |it: ticket::Surge, c: Option<u32>| ticket::found(&it, end, 1, spec.ticket_z, self.hour(c, end));
+        let holds = |it: &Option<ticket::Surge>| it.as_ref().is_some_and(|it| it.z >= threshold);
+        let whole = self.surge(&categories, end);
+        // Of those that may stand out, the one that does most; the first by name.
+        let may =
+            categories.iter().filter_map(|c| self.surge(&[*c], end).filter(|it| it.z * 2 >= threshold).map(|it| (it.z, *c)));
+        let top = may.max_by_key(|x| (x.0, std::cmp::Reverse(category(x.1))));
+        let others: Vec<u32> = categories.iter().copied().filter(|c| top.is_none_or(|top| top.1 != *c)).collect();
+        let rest = self.surge(&others, end);
+        let blamed = top.is_some_and(|top| top.0 >= threshold) && !holds(&rest);
+        let shared = !blamed && top.is_some() && holds(&whole) && rest.is_some();
+        put(Kind::RevenueSurge, Level::Global, Level::WHOLE.into(), whole.filter(|_| !blamed).and_then(|it| found(it, None)));
+        for c in &categories {
+            let alone = self.surge(&[*c], end).filter(|it| it.z * 2 >= threshold);
+            let alone = if shared {
+                let shift = rest.as_ref().unwrap().lines.mean_above();
+                let panes: Vec<(u32, Lines)> =
+                    (end.saturating_sub(9)..=end).map(|pane| (pane, self.lines(*c, pane).beside(shift))).collect();
+                alone.and_then(|_| ticket::surge(panes.iter().map(|x| (x.0, &x.1)), end, 1))
+            } else {
+                alone
+            };
+            put(Kind::RevenueSurge, Level::Category, category(*c), alone.and_then(|it| found(it, Some(*c))));
+        }
         for p in self.known.iter().map(|r| r.product).collect::<BTreeSet<_>>() {
             put(Kind::PriceAnomaly, Level::Product, product(p), self.price(p, end));
             put(Kind::StockDepletion, Level::Product, product(p), self.stock(p, s, end));
@@ -450,9 +471,9 @@ fn each_kind_is_said() {
         (Kind::PriceAnomaly, "p9", 42),
         (Kind::LargeOrder, "c1", 44),
         (Kind::RevenueSurge, "c0", 46),
-        (Kind::RevenueSurge, Level::WHOLE, 46),
         (Kind::StockDepletion, "p1", 48),
     ] {
         assert!(said.contains(&(kind, key.into(), end)), "{kind:?} {key} {end} in {said:?}");
     }
+    assert!(!said.contains(&(Kind::RevenueSurge, Level::WHOLE.into(), 46)), "what one category does is not said of the shop");
 }

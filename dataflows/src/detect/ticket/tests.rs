@@ -81,3 +81,30 @@ proptest! {
         prop_assert_eq!(pane_of_all, pane(&kept));
     }
 }
+
+#[test]
+fn the_shop_speaks_or_its_categories_do() {
+    let part = |ln: i32, customers: std::ops::Range<u64>| Part {
+        hour: 0,
+        panes: vec![(300, pane(&customers.map(|c| (ln, c)).collect::<Vec<_>>()))],
+    };
+    let (dear, usual) = (48_000, 40_000); // one deviation
+    let who = |parts: &[Part]| {
+        let mut all = Lines::default();
+        parts.iter().for_each(|part| all.add(&part.panes[0].1));
+        let may: Vec<&Part> = parts
+            .iter()
+            .filter(|part| surge(part.panes.iter().map(|p| (p.0, &p.1)), 300, 30).is_some_and(|s| s.z > 2_000_000))
+            .collect();
+        let (shop, alone) = speakers(&[(300, all)], &may, 300, 30, 4_250_000);
+        let holds = |surge: &Option<Surge>| surge.as_ref().is_some_and(|surge| surge.z >= 4_250_000);
+        (holds(&shop), alone.iter().filter(|surge| holds(surge)).count())
+    };
+    // 25 lines one deviation up: z = 5
+    assert_eq!(who(&[part(dear, 0..25), part(usual, 25..50), part(usual, 0..25)]), (false, 1));
+    assert_eq!(who(&[part(dear, 0..25), part(dear, 25..50), part(dear, 0..25)]), (true, 0));
+    // one that moves three times as far as the others does stand out beside them
+    assert_eq!(who(&[part(64_000, 0..25), part(dear, 25..50), part(dear, 0..25)]), (true, 1));
+    assert_eq!(who(&[part(usual, 0..25), part(usual, 25..50)]), (false, 0));
+    assert_eq!(who(&[]), (false, 0));
+}
