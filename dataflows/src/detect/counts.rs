@@ -220,7 +220,7 @@ impl Counts {
             return Some(0);
         }
         let on_sale = self.series.iter().skip(1).filter(|series| self.announced(pane, series, false));
-        on_sale.map(|series| series.mean(pane).map(|mean| series.counted(pane) - mean / ONE)).sum()
+        on_sale.map(|series| series.expected(pane.checked_sub(1)?, pane).map(|mean| series.counted(pane) - mean / ONE)).sum()
     }
 
     /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said.
