@@ -289,7 +289,10 @@ impl Scores {
     }
 }
 
-fn magnitudes(tallies: &[Tally], slice: &dyn Fn(String, &dyn Fn(&Label) -> bool) -> Slice) -> Vec<Slice> {
+/// Recall of the events that a condition picks, under a name.
+type Recall<'a> = dyn Fn(String, &dyn Fn(&Label) -> bool) -> Slice + 'a;
+
+fn magnitudes(tallies: &[Tally], slice: &Recall) -> Vec<Slice> {
     let labels = tallies.iter().flat_map(|t| &t.events).map(|event| &event.label);
     // What runs out of stock has as many magnitudes as events.
     let counted = labels.filter(|label| label.kind != "stock_depletion");

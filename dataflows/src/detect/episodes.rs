@@ -264,6 +264,7 @@ impl Episodes {
     }
 
     /// An opening or an escalation holds at `end`, or no longer does.
+    #[expect(clippy::too_many_arguments, reason = "where, when, of whom, what, and a place for what comes out")]
     fn alert(&mut self, at: &At, end: u32, subject: Subject, found: Option<&Found>, rule: &str, give: &mut impl FnMut(Row)) {
         let millis = self.plan.millis(end);
         let severity = found.map_or(Severity::Info, |found| found.severity);

@@ -91,15 +91,15 @@ mod tests {
             whales.line(&BASE, cents, ln, n, threshold);
         };
         put(50_000, 1); // 500.00: ln 5 = 1.6, below the factor
-        put(1_300_000_00, 1); // ln 13000 = 9.47, 11.8 deviations
-        put(20_000_00, 2); // ln 200 = 5.30, 6.6 deviations
-        assert_eq!(whales.greatest().map(|w| (w.0, w.2)), Some((1_300_000_00, 3)));
-        let (cents, ln) = line(1_300_000_00);
+        put(130_000_000, 1); // ln 13000 = 9.47, 11.8 deviations
+        put(2_000_000, 2); // ln 200 = 5.30, 6.6 deviations
+        assert_eq!(whales.greatest().map(|w| (w.0, w.2)), Some((130_000_000, 3)));
+        let (cents, ln) = line(130_000_000);
         whales.line(&BASE, cents, ln, -1, threshold);
         let found = found(&whales, &BASE, 7, threshold).unwrap();
-        assert_eq!((found.value, found.expected), (Figure::Cents(20_000_00), Some(Figure::Cents(10_000))));
+        assert_eq!((found.value, found.expected), (Figure::Cents(2_000_000), Some(Figure::Cents(10_000))));
         assert_eq!((found.score, found.holds()), (6_622_875, true)); // (98_035 - 46_052 + ...) / 8_000
-        let (cents, ln) = line(20_000_00);
+        let (cents, ln) = line(2_000_000);
         whales.line(&BASE, cents, ln, -2, threshold);
         assert!(super::found(&whales, &BASE, 7, threshold).is_none());
     }

@@ -222,6 +222,7 @@ impl Seller {
     }
 
     /// Renews the share: `sums` of the closed days, so many sellers in the category, so many lines a basket everywhere.
+    #[expect(clippy::too_many_arguments, reason = "all of them are of one day")]
     pub fn renew(&mut self, sums: [i64; 2], category: usize, series: &Series, today: i32, sellers: usize, lines: f64) {
         let first = match series.marks.iter().rev().find(|(day, _)| *day < today - DAYS) {
             Some((_, total)) if self.first.0 < today - DAYS => *total,

@@ -121,7 +121,7 @@ const SCALE: i64 = 1 << 10;
 /// The octave of a mean, its step within it, and the part of the step: integers only. Steps are even within an octave.
 fn place(mean: i64) -> (i64, i64) {
     let octave = i64::from(63 - mean.leading_zeros());
-    let within = i128::from(mean - (1 << octave)) * i128::from(STEPS * SCALE) >> octave;
+    let within = (i128::from(mean - (1 << octave)) * i128::from(STEPS * SCALE)) >> octave;
     (octave * STEPS + (within as i64) / SCALE, (within as i64) % SCALE)
 }
 

@@ -119,7 +119,7 @@ impl<P: Profile> Class<P> {
     }
 
     /// Keys held.
-    pub fn len(&self) -> usize {
+    pub fn keys(&self) -> usize {
         self.index.len()
     }
 

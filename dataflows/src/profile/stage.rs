@@ -158,7 +158,7 @@ impl Stage {
 
     /// Keys held.
     pub fn keys(&self) -> [usize; class::COUNT] {
-        [self.sellers.len(), self.products.len(), self.categories.len(), self.customers.len()]
+        [self.sellers.keys(), self.products.keys(), self.categories.keys(), self.customers.keys()]
     }
 
     /// Everything of tick `s`; no row is made as of a tick after `last`.

@@ -253,6 +253,7 @@ impl Category {
 
     /// Takes the facts of the end `s`; adds to `sums`, by pane, what the whole shop must know. Gives the first end that can have
     /// changed.
+    #[expect(clippy::too_many_arguments, reason = "four of them are settings that the categories share")]
     fn take(
         &mut self,
         s: u32,

@@ -24,8 +24,11 @@ fn flat(kind: Kind) -> Settings {
     }
 }
 
-/// All records as (op, date, arrival, quantity, total, product), and the labels.
-fn played(settings: Settings) -> (Vec<(String, i64, i64, i64, i64, String)>, Vec<Label>, Vec<Stock>) {
+/// A record: op, date, arrival, quantity, total, product.
+type Played = (String, i64, i64, i64, i64, String);
+
+/// All records, and the labels.
+fn played(settings: Settings) -> (Vec<Played>, Vec<Label>, Vec<Stock>) {
     let mut generator = stream(settings);
     let record = |record: Record| {
         let sale: Value = serde_json::from_str(&record.line).unwrap();

@@ -53,7 +53,7 @@ fn shop(seed: u64, panes: u32, step: u32) -> Vec<Head> {
         let cold = (incident + 45..incident + 60).contains(&p);
         for category in 0..3u64 {
             let usual = 6 + 4 * category + u64::from(p % 2_880 > 1_400) * 4;
-            let n = if cold && seed % 2 == 0 { 0 } else { usual + dice.below(7) };
+            let n = if cold && seed.is_multiple_of(2) { 0 } else { usual + dice.below(7) };
             let n = if hot && category == seed % 3 { 4 * n } else { n };
             for _ in 0..n {
                 let (customer, seller) = (dice.below(900), category * 3 + dice.below(3) * dice.below(2));

@@ -262,7 +262,7 @@ impl Of {
         let (to, from) = (pane - GAP, pane - GAP - SPAN + 1);
         let n = self.taken.range(from..=to).count() as i64;
         let known = self.profile.expect(place);
-        if !known.is_some_and(|(_, known)| known == Known::Warm) {
+        if known.is_none_or(|(_, known)| known != Known::Warm) {
             self.cold.insert(pane);
         }
         match known {
