@@ -222,7 +222,7 @@ fn by_category<'s>(
             if caps.is_empty() {
                 return;
             }
-            let Some(open) = frontiers.iter().filter_map(|f| open(f)).min() else {
+            let Some(open) = frontiers.iter().filter_map(open).min() else {
                 caps.clear();
                 return;
             };

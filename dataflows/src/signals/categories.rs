@@ -196,7 +196,7 @@ impl Categories {
         let ids: Vec<u32> = self.live.iter().copied().collect();
         for id in ids {
             let (name, category) = self.categories.named(id);
-            let changed = category.take(s, self.spans, slide, round_millionths(plan.signals.spec.large_order_z), day, &mut sums);
+            let changed = category.take(s, self.spans, round_millionths(plan.signals.spec.large_order_z), day, &mut sums);
             category.prices.forget(day(s).saturating_sub(DAYS), from);
             let mut end = from.max(changed);
             while end <= s.min(last) {
@@ -253,16 +253,9 @@ impl Category {
 
     /// Takes the facts of the end `s`; adds to `sums`, by pane, what the whole shop must know. Gives the first end that can have
     /// changed.
-    fn take(
-        &mut self,
-        s: u32,
-        spans: Spans,
-        slide: u32,
-        deviations: i64,
-        day: impl Fn(u32) -> u32,
-        sums: &mut BTreeMap<u32, Lines>,
-    ) -> u32 {
-        let (oldest, mut changed) = (s.saturating_sub(spans.gap + 2 * slide), s);
+    fn take(&mut self, s: u32, spans: Spans, deviations: i64, day: impl Fn(u32) -> u32, sums: &mut BTreeMap<u32, Lines>) -> u32 {
+        // The longest scale of the oldest end that can change begins 6 min before.
+        let (oldest, mut changed) = (s.saturating_sub(spans.gap + spans.gap / 5), s);
         let facts = std::mem::take(&mut self.pending);
         // First what the lines of each pane are held against, in the order of the panes; so the order of the facts does not show.
         let panes: BTreeSet<u32> = facts.iter().map(|f| f.0).filter(|end| *end > oldest).collect();
