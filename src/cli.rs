@@ -17,6 +17,7 @@ pub mod replay;
 #[cfg(feature = "parquet")]
 pub mod features;
 pub mod generate;
+pub mod score;
 #[cfg(feature = "kafka")]
 pub mod produce;
 #[cfg(feature = "kafka")]
@@ -160,6 +161,7 @@ enum Command {
     #[cfg(feature = "kafka")]
     Run(live::Run),
     Generate(generate::Generate),
+    Score(score::Score),
     #[cfg(feature = "kafka")]
     Produce(produce::Produce),
     /// Run an Apache Kafka of your own, for development
@@ -200,6 +202,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>, world: &World) -> Result<(
         #[cfg(feature = "kafka")]
         Command::Run(args) => args.run(world, &session),
         Command::Generate(args) => args.run(world, &session),
+        Command::Score(args) => args.run(),
         #[cfg(feature = "kafka")]
         Command::Produce(args) => args.run(world, &session),
         #[cfg(feature = "kafka")]

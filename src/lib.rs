@@ -9,6 +9,7 @@
 //! | [`source`] | files, pipes and standard input to bytes |
 //! | [`cache`] | what an earlier replay decoded of a file |
 //! | [`generate`] | a shop that does not exist: sales and labelled incidents from a seed |
+//! | [`score`] | how good a detector is: its alerts against the labels |
 //! | [`fault`] | deaths that tests inject |
 //! | [`kafka`] | what all that speaks to Kafka shares: clients, topics, a broker for development |
 //! | [`engine`] | threads and processes around the pipeline; stops and failures |
@@ -27,6 +28,7 @@ pub mod settings;
 pub mod source;
 pub mod cache;
 pub mod generate;
+pub mod score;
 pub mod fault;
 #[cfg(feature = "kafka")]
 pub mod kafka;

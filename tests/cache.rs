@@ -18,7 +18,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 fn lines(seed: u64, sales: u64) -> Vec<u8> {
     let settings = Settings { seed, sales: Some(sales), rate: 600.0, incidents: Incidents::Off, ..Settings::default() };
     let mut lines = vec![];
-    generate::write(settings, &mut lines, None, |_| ()).unwrap();
+    generate::write(settings, &mut lines, generate::Beside::default(), |_| ()).unwrap();
     let sale = |line: &str| serde_json::from_str(line).ok().filter(|v: &serde_json::Value| v["op"] == "sale");
     let text = String::from_utf8_lossy(&lines).into_owned();
     let mut late = text.lines().find_map(sale).unwrap();

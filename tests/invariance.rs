@@ -20,7 +20,7 @@ fn sales(dir: &Path, name: &str, seed: u64, sales: u64) -> PathBuf {
     let path = dir.join(name);
     let settings = Settings { seed, sales: Some(sales), rate: 1_500.0, incidents: Incidents::Off, ..Settings::default() };
     let mut file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    generate::write(settings, &mut file, None, |_| ()).unwrap();
+    generate::write(settings, &mut file, generate::Beside::default(), |_| ()).unwrap();
     path
 }
 

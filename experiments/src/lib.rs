@@ -9,6 +9,7 @@
 //! | [`engine`] | the pipeline that `replay` builds |
 //! | [`sink`] | counts and hashes rows, so that two runs can be compared |
 //! | [`stage`] | which operators the time goes to |
+//! | [`protocol`] | a generated shop through the engine to what can be scored |
 //! | [`program`] | the program as a person runs it, what it costs, and a broker |
 //! | [`kafka`] | a shop and a reader on a broker |
 //! | [`measure`] | CPU seconds, memory, medians |
@@ -22,6 +23,7 @@ pub mod hand;
 pub mod engine;
 pub mod sink;
 pub mod stage;
+pub mod protocol;
 pub mod program;
 pub mod kafka;
 pub mod measure;

@@ -78,7 +78,18 @@ impl Options {
         if self.record.is_none() && self.json.is_none() {
             return Ok(());
         }
-        let record = Record::new(data, result)?;
+        self.keep_of(Source::of(data)?, result)
+    }
+
+    /// The same for data that has no file.
+    ///
+    /// # Errors
+    /// When the result cannot be written.
+    pub fn keep_of(&self, data: Source, result: Value) -> Result<()> {
+        if self.record.is_none() && self.json.is_none() {
+            return Ok(());
+        }
+        let record = Record::new(data, result);
         if let Some(path) = &self.json {
             let mut file = File::options().create(true).append(true).open(path).with_context(|| told("writing", path))?;
             writeln!(file, "{}", serde_json::to_string(&record)?)?;
@@ -95,21 +106,18 @@ impl Options {
 
 impl Record {
     /// Of a result that this process has measured just now.
-    ///
-    /// # Errors
-    /// When the data cannot be read.
-    pub fn new(data: &Path, result: Value) -> Result<Record> {
+    pub fn new(data: Source, result: Value) -> Record {
         // Results of earlier runs change nothing of this one.
         let status = git(&["status", "--porcelain", "--", ".", ":!experiments/results"]);
-        Ok(Record {
+        Record {
             command: command(std::env::args()),
             commit: git(&["rev-parse", "HEAD"]).unwrap_or("unknown".into()),
             dirty: status.is_none_or(|changes| !changes.is_empty()),
             machine: Machine::this(),
             date: now(),
-            data: Source::of(data)?,
+            data,
             result,
-        })
+        }
     }
 }
 
@@ -128,6 +136,12 @@ impl Machine {
 }
 
 impl Source {
+    /// Data that was made in memory, from these parameters.
+    pub fn generated(parameters: &str) -> Source {
+        let hash = xxhash_rust::xxh3::xxh3_128(parameters.as_bytes());
+        Source { file: format!("generated: {parameters}"), bytes: 0, xxh3: format!("{hash:032x}") }
+    }
+
     /// A file, which is read once more.
     ///
     /// # Errors

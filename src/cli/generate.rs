@@ -2,7 +2,8 @@
 
 use super::{Failure, Session, SettingsArgs, World, flag, print};
 use crate::console::text;
-use crate::generate::{self, Counts};
+use crate::generate::{self, Beside, Counts};
+use crate::settings::value;
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -16,11 +17,15 @@ use std::path::{Path, PathBuf};
 /// One seed gives one stream, byte for byte. What the shop is like stands in the section [generate] of the settings.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  vitrine generate --sales 100000 --seed 7 -o sales.ndjson --labels labels.ndjson\n  \
-                        vitrine generate --sales 1000000 --sellers 300 --set generate.late=0.1 -o sales.ndjson.zst")]
+                        vitrine generate --sales 1000000 --sellers 300 --set generate.late=0.1 -o sales.ndjson.zst\n  \
+                        vitrine generate --duration 21d --set generate.scenario=protocol -o sales.ndjson.zst --labels labels.ndjson --stock stock.ndjson")]
 pub struct Generate {
     /// Number of sales; cancellations, returns, duplicates and broken records come on top
-    #[arg(long, value_name = "N")]
-    sales: u64,
+    #[arg(long, value_name = "N", required_unless_present = "duration")]
+    sales: Option<u64>,
+    /// How much time of the shop; it ends earlier when there are enough sales
+    #[arg(long, value_name = "TIME", value_parser = value::span)]
+    duration: Option<i64>,
     /// Another stream for another seed [default: generate.seed]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -30,6 +35,9 @@ pub struct Generate {
     /// File for the labels of the injected incidents
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// File for what is said of stock that runs out
+    #[arg(long, value_name = "FILE")]
+    stock: Option<PathBuf>,
     /// Number of sellers [default: generate.sellers]
     #[arg(long, value_name = "N")]
     sellers: Option<u64>,
@@ -52,28 +60,27 @@ impl Generate {
             self.rate.map(|rate| flag("--rate", "generate.rate", rate)),
         ];
         let settings = self.settings.load_with(world, flags.into_iter().flatten())?;
-        let shop = generate::Settings { sales: Some(self.sales), ..settings.generate };
+        let shop = generate::Settings { sales: self.sales, span: self.duration, ..settings.generate };
         let mut out = Out::create(&self.output)?;
         let mut labels = self.labels.as_deref().map(Out::create).transpose()?;
-        let bar = session.bar(self.bar());
-        let to_labels = labels.as_mut().map(|labels| labels as &mut dyn Write);
-        let written = generate::write(shop, &mut out, to_labels, |sales| bar.set_position(sales));
+        let mut stock = self.stock.as_deref().map(Out::create).transpose()?;
+        let expected = self.duration.map_or(u64::MAX, |span| (shop.rate * span as f64 / 60_000.0) as u64);
+        let bar = session.bar(bar(self.sales.unwrap_or(u64::MAX).min(expected)));
+        let beside = Beside {
+            labels: labels.as_mut().map(|labels| labels as &mut dyn Write),
+            stock: stock.as_mut().map(|stock| stock as &mut dyn Write),
+        };
+        let written = generate::write(shop, &mut out, beside, |sales| bar.set_position(sales));
         bar.finish_and_clear();
         let counts = written.map_err(|e| out.cannot(&e))?;
         out.finish()?;
-        if let Some(labels) = labels {
-            labels.finish()?;
+        for side in [labels, stock].into_iter().flatten() {
+            side.finish()?;
         }
         if !session.quiet && self.output != Path::new("-") {
             print(&self.said(counts))?;
         }
         Ok(())
-    }
-
-    fn bar(&self) -> ProgressBar {
-        let template = "{bar:30.cyan/dim} {percent:>3} %  {human_pos} of {human_len} sales  {per_sec}  {eta} left";
-        let style = ProgressStyle::with_template(template).expect("the template above is valid");
-        ProgressBar::new(self.sales).with_style(style.progress_chars("━╸─"))
     }
 
     fn said(&self, counts: Counts) -> String {
@@ -90,6 +97,12 @@ impl Generate {
             n(broken)
         )
     }
+}
+
+fn bar(sales: u64) -> ProgressBar {
+    let template = "{bar:30.cyan/dim} {percent:>3} %  {human_pos} of {human_len} sales  {per_sec}  {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template above is valid");
+    ProgressBar::new(sales).with_style(style.progress_chars("━╸─"))
 }
 
 /// A file that gets its name when it is whole.

@@ -5,9 +5,12 @@
 //! the mean) and by the slow noise of every level that reaches the series. Tickets are judged by the sum of their logarithms.
 
 use super::catalogue::catalogue;
-use super::incident::{Entity, Incident, Kind};
+use super::incident::label::Standing;
+use super::incident::{Entity, Incident};
+use super::kind::Kind;
 use super::settings::{MINUTE, Settings};
 use super::stream::{DISCOUNTS, PRICE_NOISE};
+use super::tail;
 use super::traffic::{Season, Slow};
 use super::world::World;
 
@@ -25,32 +28,63 @@ pub(crate) struct Odds<'a> {
 }
 
 impl Odds<'_> {
-    /// d' of an incident.
-    pub(crate) fn detectability(&self, incident: &Incident) -> f64 {
+    /// How far an incident stands out.
+    pub(crate) fn standing(&self, incident: &Incident) -> Standing {
+        let duration = (incident.end - incident.start) as f64;
         let middle = incident.start + (incident.end - incident.start) / 2;
-        let lasting = |window: i64| (incident.end - incident.start).min(window) as f64;
-        let best = |ratio: &dyn Fn(i64) -> f64| WINDOWS.into_iter().map(ratio).fold(0.0, f64::max);
         match incident.kind {
-            Kind::Spike | Kind::Drop => best(&|window| {
-                let (rate, variance) = self.null(incident.entity, middle, window);
-                (incident.size - 1.0).abs() * rate * lasting(window) / libm::sqrt(variance)
+            Kind::Spike | Kind::Drop | Kind::Outage | Kind::Announced => {
+                let mass = |window: i64| incident.shape.mass(window as f64, duration);
+                self.counted(incident.entity, middle, |rate, window| (incident.size - 1.0) * rate * mass(window))
+            }
+            // The second half, in which all of it is in force.
+            Kind::Trend => self.counted(incident.entity, middle, |rate, window| {
+                (incident.size - 1.0) * rate * (window as f64).min(duration / 2.0)
             }),
-            Kind::Burst => best(&|window| {
-                let (_, variance) = self.null(incident.entity, middle, window);
-                incident.size / MINUTE as f64 * lasting(window) / libm::sqrt(variance)
-            }),
+            Kind::Burst => {
+                self.counted(incident.entity, middle, |_, window| incident.size / MINUTE as f64 * (window as f64).min(duration))
+            }
             Kind::Surge => {
                 let (shift, variance) = self.tickets(incident.entity, middle, incident.size);
-                best(&|window| {
+                let distance = |window: i64| {
                     let (rate, _) = self.null(incident.entity, middle, window);
-                    rate * shift * lasting(window) / libm::sqrt(rate * window as f64 * variance)
-                })
+                    rate * shift * (window as f64).min(duration) / libm::sqrt(rate * window as f64 * variance)
+                };
+                let best = WINDOWS.into_iter().map(distance).fold(0.0, f64::max);
+                Standing { distance: best, decades: tail::normal(best), decades_60: tail::normal(distance(MINUTE)) }
             }
             Kind::PriceError => {
-                let count = libm::sqrt(f64::from(incident.count));
-                count * libm::log(incident.size).abs() / libm::sqrt(price_variance())
+                let each = libm::log(incident.size).abs() / libm::sqrt(price_variance());
+                let distance = libm::sqrt(f64::from(incident.count)) * each;
+                Standing { distance, decades: tail::normal(each), decades_60: tail::normal(each) }
+            }
+            // What is certain has no odds.
+            Kind::Stock | Kind::Whale | Kind::Storm => Standing::default(),
+        }
+    }
+
+    /// Of a change in numbers: `excess` says how many more are expected of a rate in the best-placed window.
+    fn counted(&self, entity: Entity, at: i64, excess: impl Fn(f64, i64) -> f64) -> Standing {
+        let mut standing = Standing::default();
+        for window in WINDOWS {
+            let (rate, variance) = self.null(entity, at, window);
+            let (mean, more) = (rate * window as f64, excess(rate, window));
+            let decades = tail::count(mean, variance, mean + more);
+            standing.distance = standing.distance.max(more.abs() / libm::sqrt(variance));
+            standing.decades = standing.decades.max(decades);
+            if window == MINUTE {
+                standing.decades_60 = decades;
             }
         }
+        standing
+    }
+
+    /// Units of a product that are expected to be sold while its stock runs out.
+    pub(crate) fn stock(&self, product: usize, incident: &Incident) -> i64 {
+        let (start, end) = (incident.start, incident.end);
+        let (rate, _) = self.null(Entity::Product(product), start + (end - start) / 2, MINUTE);
+        let units = self.world.shelves[self.world.shelf_of(product)].units;
+        (libm::round(rate * (end - start) as f64 * units) as i64).max(1)
     }
 
     /// Expected lines per millisecond of a category.
@@ -88,9 +122,12 @@ impl Odds<'_> {
                 (self.rate(shelf, time) * share, 1.0, 0.0)
             }
         };
-        let mean = rate * window as f64;
         let slow = shop + category * categories + seller * sellers;
-        (rate, self.settings.clumping * mean + mean * mean * slow)
+        // Baskets that excite others come in clusters of 1 / (1 - excitement) in the mean, which counts by the square.
+        let calm = 1.0 - self.settings.excitement;
+        let mean = rate * window as f64;
+        let clumping = self.settings.clumping / (calm * calm);
+        (rate, clumping * mean + mean * mean * slow)
     }
 
     /// By how much a surge moves the mean logarithm of a ticket, and the variance of that of one line. The lines of a basket
@@ -166,6 +203,7 @@ fn price_variance() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::Shape;
     use super::*;
 
     #[test]
@@ -176,12 +214,29 @@ mod tests {
         let world = World::new(&flat);
         let traffic = super::super::traffic::Traffic::new(&flat, &world);
         let odds = Odds { settings: &flat, world: &world, season: &traffic.season };
-        let incident = |kind, entity, size, count| Incident { number: 0, kind, entity, start: 0, end: 5 * MINUTE, size, count };
+        let incident = |kind, entity, size, count| Incident {
+            number: 0,
+            kind,
+            entity,
+            start: 0,
+            end: 5 * MINUTE,
+            shape: Shape::Step,
+            size,
+            count,
+        };
         let close = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-3, "{value} {expected}");
-        close(odds.detectability(&incident(Kind::Spike, Entity::Shop, 2.0, 0)), 54.772);
-        close(odds.detectability(&incident(Kind::Drop, Entity::Category(0), 0.5, 0)), 27.386);
+        close(odds.standing(&incident(Kind::Spike, Entity::Shop, 2.0, 0)).distance, 54.772);
+        close(odds.standing(&incident(Kind::Drop, Entity::Category(0), 0.5, 0)).distance, 27.386);
+        // The last 2 of 5 minutes of a ramp hold 80 % of what a step has there: 960 over sqrt(1,200).
+        let ramp = Incident { shape: Shape::Ramp, ..incident(Kind::Spike, Entity::Shop, 2.0, 0) };
+        close(odds.standing(&ramp).distance, 27.713);
+        // D is the tail at what is expected: 1,200 of a Poisson variable of mean 600, at 60 s.
+        let standing = odds.standing(&incident(Kind::Spike, Entity::Shop, 2.0, 0));
+        assert!(
+            (standing.decades_60 - tail::count(600.0, 600.0, 1_200.0)).abs() < 1e-9 && standing.decades > standing.decades_60
+        );
         // 60 more lines a minute: 300 over sqrt(3,000).
-        close(odds.detectability(&incident(Kind::Burst, Entity::Seller(0), 60.0, 1)), 5.477);
+        close(odds.standing(&incident(Kind::Burst, Entity::Seller(0), 60.0, 1)).distance, 5.477);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a stream of generated sales looks like, as numbers.
 
+use super::kind::{Kind, Shape};
+
 /// Milliseconds of a minute.
 pub(crate) const MINUTE: i64 = 60_000;
 /// Milliseconds of a day.
@@ -24,6 +26,29 @@ pub enum Incidents {
     Demo,
 }
 
+/// Version of what the generator makes of its settings: a number of an evaluation names it. 1 had steps only, and none of the
+/// kinds that are off by default; it made the same records of the settings that it knew.
+pub const VERSION: u32 = 2;
+
+/// The noise that moves the rates slowly, by the law of its shocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tails {
+    /// Normal shocks: Ornstein-Uhlenbeck.
+    Normal,
+    /// Student shocks with 3 degrees of freedom and the same variance: long calm, then a jump.
+    Student,
+}
+
+impl Tails {
+    /// As settings call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tails::Normal => "normal",
+            Tails::Student => "student",
+        }
+    }
+}
+
 /// Everything that decides a stream of generated sales. Equal settings give equal bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -31,6 +56,8 @@ pub struct Settings {
     pub seed: u64,
     /// Sales (records with op `sale`, not counting redeliveries and broken records); `None` never ends.
     pub sales: Option<u64>,
+    /// Milliseconds after which the stream ends; `None` never.
+    pub span: Option<i64>,
     /// Sellers. Sixteen have names of their own; further names are composed.
     pub sellers: usize,
     /// The most popular categories of the catalogue, up to all 248.
@@ -49,8 +76,23 @@ pub struct Settings {
     pub noise: f64,
     /// Variance over mean of line counts: baskets hold several lines.
     pub clumping: f64,
+    /// Law of the shocks of the slow noise.
+    pub tails: Tails,
+    /// Share of baskets that draw another one in the same category within minutes, which may draw another: bursts that feed on
+    /// themselves. The mean rate stays as set.
+    pub excitement: f64,
+    /// By how many hours (standard deviation) the day of each category moves from week to week.
+    pub season_drift: f64,
+    /// Clocks go forward by an hour this many milliseconds after the start; 0 is never.
+    pub dst_after: i64,
     /// Exponent of the sellers' shares: the seller of rank r sells in proportion to r^-exponent.
     pub seller_zipf: f64,
+    /// Share of sales whose units are multiplied by a Pareto variable with the exponent `pareto_alpha`.
+    pub pareto: f64,
+    /// See `pareto`.
+    pub pareto_alpha: f64,
+    /// Multiplies `late`, `cancels` and `duplicates`.
+    pub disorder: f64,
     /// Delivery takes up to this many milliseconds, uniformly.
     pub jitter: i64,
     /// Share of baskets that come late, and the mean extra delay in milliseconds (exponential).
@@ -74,6 +116,12 @@ pub struct Settings {
     pub guests: f64,
     /// Injected incidents.
     pub incidents: Incidents,
+    /// What is scattered, in turn.
+    pub kinds: Vec<Kind>,
+    /// How spikes and drops grow and fade, each as often as the others.
+    pub shapes: Vec<Shape>,
+    /// How many customers a seller burst comes from, each number as often as the others; empty: one to three.
+    pub burst_customers: Vec<u32>,
 }
 
 impl Default for Settings {
@@ -81,6 +129,7 @@ impl Default for Settings {
         Settings {
             seed: 1,
             sales: Some(100_000),
+            span: None,
             sellers: 16,
             categories: 248,
             customers: 20_000,
@@ -90,7 +139,14 @@ impl Default for Settings {
             season: 1.0,
             noise: 1.0,
             clumping: 1.5,
+            tails: Tails::Normal,
+            excitement: 0.0,
+            season_drift: 0.0,
+            dst_after: 0,
             seller_zipf: 1.05,
+            pareto: 0.0,
+            pareto_alpha: 2.5,
+            disorder: 1.0,
             jitter: 1_000,
             late: 0.02,
             late_mean: 20_000,
@@ -102,6 +158,9 @@ impl Default for Settings {
             broken: 0.003,
             guests: 0.02,
             incidents: Incidents::Scattered { per_day: 24, after: 15 * MINUTE, gap: 60 * MINUTE },
+            kinds: Kind::USUAL.to_vec(),
+            shapes: vec![Shape::Step],
+            burst_customers: vec![],
         }
     }
 }
@@ -121,6 +180,39 @@ impl Settings {
         }
     }
 
+    /// A scenario of the evaluation protocol: a CI-sized shop without broken records, all kinds of incidents and hard negatives,
+    /// all shapes, from the end of the warm-up on. It never ends.
+    pub fn protocol(seed: u64, warm_up: i64) -> Self {
+        Settings {
+            seed,
+            sales: None,
+            sellers: 300,
+            categories: 15,
+            start: 1_767_582_000_000, // Monday, 2026-01-05T03:00:00Z, midnight in São Paulo.
+            broken: 0.0,
+            pareto: 0.01,
+            incidents: Incidents::Scattered { per_day: 120, after: warm_up, gap: 60 * MINUTE },
+            kinds: Kind::ALL.to_vec(),
+            shapes: vec![Shape::Step, Shape::Ramp, Shape::Triangle],
+            burst_customers: vec![1, 3, 30],
+            ..Settings::default()
+        }
+    }
+
+    /// The same under laws that no detector here assumes: shocks with heavy tails, baskets that excite others, a day that moves
+    /// from week to week, clocks that go forward, incidents that fade, more disorder.
+    pub fn stress(seed: u64, warm_up: i64) -> Self {
+        Settings {
+            tails: Tails::Student,
+            excitement: 0.25,
+            season_drift: 0.4,
+            dst_after: warm_up + 3 * DAY,
+            disorder: 2.0,
+            shapes: Shape::ALL.to_vec(),
+            ..Settings::protocol(seed, warm_up)
+        }
+    }
+
     /// Says what is wrong with these settings, the first thing found.
     pub fn check(&self) -> Result<(), BadSetting> {
         let number = |setting, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
@@ -137,26 +229,38 @@ impl Settings {
         number("noise", self.noise, 0.0, 5.0)?;
         number("clumping", self.clumping, 1.0, 50.0)?;
         number("seller_zipf", self.seller_zipf, 0.0, 5.0)?;
+        number("excitement", self.excitement, 0.0, 0.8)?;
+        number("season_drift", self.season_drift, 0.0, 6.0)?;
+        number("pareto_alpha", self.pareto_alpha, 0.5, 100.0)?;
+        number("disorder", self.disorder, 0.0, 50.0)?;
         let delays = [
             ("jitter", self.jitter),
             ("late_mean", self.late_mean),
             ("cancel_within", self.cancel_within),
             ("return_mean", self.return_mean),
+            ("dst_after", self.dst_after),
         ];
         for (setting, delay) in delays {
-            number(setting, delay as f64, 0.0, 30.0 * DAY as f64)?;
+            number(setting, delay as f64, 0.0, 366.0 * DAY as f64)?;
         }
         let shares = [
             ("late", self.late),
             ("cancels", self.cancels),
             ("returns", self.returns),
-            ("cancels and returns together", self.cancels + self.returns),
+            ("cancels and returns together", self.cancels * self.disorder + self.returns),
+            ("late times disorder", self.late * self.disorder),
             ("duplicates", self.duplicates),
+            ("duplicates times disorder", self.duplicates * self.disorder),
+            ("pareto", self.pareto),
             ("broken", self.broken),
             ("guests", self.guests),
         ];
         for (setting, share) in shares {
             number(setting, share, 0.0, 1.0)?;
+        }
+        number("shapes", self.shapes.len() as f64, 1.0, 100.0)?;
+        for &customers in &self.burst_customers {
+            number("burst_customers", f64::from(customers), 1.0, 10_000.0)?;
         }
         if let Incidents::Scattered { per_day, after, gap } = self.incidents {
             number("incidents per day", f64::from(per_day), 0.0, 10_000.0)?;

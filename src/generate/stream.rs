@@ -8,7 +8,9 @@
 use super::broken::{Fault, spoil};
 use super::detectability::Odds;
 use super::draw::{Dice, Weights};
-use super::incident::{Entity, Incident, Kind, Label, Schedule};
+use super::incident::label::{Label, Stream};
+use super::incident::schedule::Schedule;
+use super::incident::{Entity, Incident};
 use super::line::{Line, Op, Pen};
 use super::settings::{BadSetting, MINUTE, Settings};
 use super::traffic::Traffic;
@@ -17,6 +19,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 mod fate;
+mod step;
+
+pub use step::Stock;
 
 /// Discounts in percent and their shares.
 pub(crate) const DISCOUNTS: [(u8, f64); 6] = [(0, 0.62), (5, 0.14), (10, 0.12), (15, 0.06), (20, 0.04), (30, 0.02)];
@@ -30,6 +35,8 @@ const CHANNEL_SHARES: [f64; 5] = [0.48, 0.34, 0.09, 0.06, 0.03];
 const STEP: i64 = 15_000;
 /// Mean time until a record is delivered a second time, milliseconds.
 const REDELIVERY: f64 = 5_000.0;
+/// How long before a storm the sales were made that it takes back, milliseconds: longer ago than lateness is allowed for.
+const BEFORE_STORM: std::ops::Range<i64> = 5 * MINUTE..65 * MINUTE;
 /// Greatest price of a unit and greatest total of a line, in cents.
 const MOST: i64 = 5_000_000;
 
@@ -61,8 +68,8 @@ pub struct Counts {
 
 /// An endless or counted stream of records, in order of arrival.
 ///
-/// With a number of sales it ends with the arrival of the last of them; what would have come after (the cancellation of the
-/// last sale, say) has not happened yet and is no part of it.
+/// With a number of sales it ends with the arrival of the last of them, with a span when that is over; what would have come after
+/// (the cancellation of the last sale, say) has not happened yet and is no part of it.
 pub struct Generator {
     settings: Settings,
     world: World,
@@ -81,7 +88,13 @@ pub struct Generator {
     rates: Weights,
     bursts: Weights,
     active: Vec<Active>,
-    mispriced: BinaryHeap<Reverse<(i64, usize)>>,
+    /// Sales and baskets that are planned: when, and what.
+    planned: BinaryHeap<Reverse<(i64, Planned)>>,
+    /// What is left of stock that is running out, and all that was said of stock.
+    shelf_stock: Vec<(usize, usize, i64)>,
+    /// Storms that may take back what is sold now.
+    storms: Vec<Incident>,
+    stock: Vec<Stock>,
     discounts: Weights,
     payments: [Weights; 2],
     channels: Weights,
@@ -98,6 +111,17 @@ struct Active {
     incident: Incident,
     buyers: Vec<Buyer>,
     shelves: Weights,
+}
+
+/// What happens at a planned moment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Planned {
+    /// A sale of a product at a wrong price.
+    Mispriced(usize),
+    /// A basket that another one of this category has drawn.
+    Excited(usize),
+    /// One large order at this seller.
+    Whale(u32),
 }
 
 /// A record on its way.
@@ -124,6 +148,8 @@ struct Draft {
     seller: u32,
     product: usize,
     buyer: Buyer,
+    /// Instead of drawn ones.
+    units: Option<i64>,
 }
 
 impl Generator {
@@ -144,7 +170,10 @@ impl Generator {
             rates: Weights::default(),
             bursts: Weights::default(),
             active: vec![],
-            mispriced: BinaryHeap::new(),
+            planned: BinaryHeap::new(),
+            shelf_stock: vec![],
+            storms: vec![],
+            stock: vec![],
             discounts: Weights::new(DISCOUNTS.map(|(_, share)| share)),
             payments: PAYMENT_SHARES.map(Weights::new),
             channels: Weights::new(CHANNEL_SHARES),
@@ -170,6 +199,7 @@ impl Generator {
                 return None;
             }
             match self.waiting.peek() {
+                Some(Reverse(first)) if self.is_over(first.at) => return None,
                 Some(Reverse(first)) if ended || first.at <= self.now as i64 => {
                     let Reverse(first) = self.waiting.pop()?;
                     self.deliver(&first, out);
@@ -178,6 +208,10 @@ impl Generator {
                 _ => self.advance(),
             }
         }
+    }
+
+    fn is_over(&self, at: i64) -> bool {
+        self.settings.span.is_some_and(|span| at >= self.settings.start + span)
     }
 
     /// Records so far.
@@ -195,9 +229,20 @@ impl Generator {
         let odds = Odds { settings: &self.settings, world: &self.world, season: &self.traffic.season };
         let seen = self.schedule.known.iter().filter(|incident| incident.start < end).map(|incident| {
             let incident = incident.until(end);
-            incident.label(&self.world, odds.detectability(&incident))
+            incident.label(&self.world, odds.standing(&incident))
         });
         seen.collect()
+    }
+
+    /// What the labels are of, by who stops looking at `end`.
+    pub fn stream_until(&self, end: i64) -> Stream {
+        Stream::new(&self.settings, end)
+    }
+
+    /// What has been said of stock so far, in order of time: how many units there are, when they begin to run out, and that
+    /// there are plenty again afterwards.
+    pub fn stock(&self) -> &[Stock] {
+        &self.stock
     }
 
     /// Event time up to which the stream has been drawn, milliseconds since the Unix epoch.
@@ -232,13 +277,13 @@ impl Generator {
     fn advance(&mut self) {
         let total = self.rates.total() + self.bursts.total();
         let next = self.now + self.wait / total;
-        let planned = self.mispriced.peek().map(|Reverse((at, _))| *at as f64);
+        let planned = self.planned.peek().map(|Reverse((at, _))| *at as f64);
         let edge = self.edge as f64;
         if let Some(at) = planned.filter(|&at| at <= next && at <= edge) {
-            let Some(Reverse((_, product))) = self.mispriced.pop() else { return };
+            let Some(Reverse((_, planned))) = self.planned.pop() else { return };
             self.wait = (self.wait - (at - self.now) * total).max(0.0);
             self.now = at;
-            self.mispriced_sale(product);
+            self.carry_out(planned);
         } else if next < edge {
             self.now = next;
             self.wait = self.dice.exponential();
@@ -248,46 +293,6 @@ impl Generator {
             self.now = edge;
             self.step();
         }
-    }
-
-    /// Opens the next step: incidents begin and end, the noise moves on, the rates are set anew.
-    fn step(&mut self) {
-        let now = self.edge;
-        self.active.retain(|active| active.incident.end > now);
-        for incident in self.schedule.begin(now, &self.world) {
-            self.begin(incident);
-        }
-        self.traffic.advance(now);
-        let ends = self.active.iter().map(|active| active.incident.end);
-        self.edge = ends.chain([self.schedule.next_change()]).fold(now + STEP, i64::min);
-
-        let per_basket = (1.0 + self.settings.clumping) / 2.0;
-        let rate = self.settings.rate / MINUTE as f64 / per_basket * self.traffic.ceiling;
-        let (active, shelves, levels) = (&self.active, &self.world.shelves, &self.traffic.levels);
-        self.rates.refill(shelves.iter().zip(levels).enumerate().map(|(index, (shelf, level))| {
-            let factors = active.iter().filter(|a| matches!(a.incident.kind, Kind::Spike | Kind::Drop));
-            let factor: f64 = factors.filter(|a| covers(&a.incident, index)).map(|a| a.incident.size).product();
-            rate * shelf.share * level * factor
-        }));
-        self.bursts
-            .refill(active.iter().map(|a| if a.incident.kind == Kind::Burst { a.incident.size / MINUTE as f64 } else { 0.0 }));
-    }
-
-    fn begin(&mut self, incident: Incident) {
-        let mut active = Active { incident, buyers: vec![], shelves: Weights::default() };
-        match (incident.kind, incident.entity) {
-            (Kind::Burst, Entity::Seller(seller)) => {
-                active.buyers.extend((0..incident.count).map(|_| self.crowd.known(&mut self.dice)));
-                active.shelves.refill(self.world.shelves.iter().map(|shelf| shelf.share_of(seller)));
-            }
-            (Kind::PriceError, Entity::Product(product)) => {
-                for _ in 0..incident.count {
-                    self.mispriced.push(Reverse((self.dice.between(incident.start, incident.end), product)));
-                }
-            }
-            _ => {}
-        }
-        self.active.push(active);
     }
 
     /// A basket of the shop or of a burst, or nothing when the seller's noise has thinned it out.
@@ -301,38 +306,35 @@ impl Generator {
             let shelf = active.shelves.draw(&mut self.dice);
             let product = self.product(shelf);
             self.baskets += 1;
-            self.line(&Draft { at, number: 1, shelf, seller, product, buyer }, false);
+            self.line(&Draft { at, number: 1, shelf, seller, product, buyer, units: None }, false);
             return;
         }
         let shelf = self.rates.at(mark / self.rates.total());
+        self.basket_of(shelf);
+    }
+
+    /// A basket of a category, or nothing when the seller's noise has thinned it out.
+    fn basket_of(&mut self, shelf: usize) {
+        let at = self.now as i64;
         let own = &self.world.shelves[shelf];
         let seller = own.sellers[own.seller_weights.draw(&mut self.dice)];
         if self.dice.unit() * self.traffic.ceiling >= self.traffic.seller(seller, at) {
             return;
         }
         let buyer = self.crowd.draw(&mut self.dice);
-        let late = self.dice.chance(self.settings.late);
+        let late = self.dice.chance(self.settings.late * self.settings.disorder);
         let more = 1.0 - 2.0 / (1.0 + self.settings.clumping);
         self.baskets += 1;
+        self.excite(shelf);
         let mut number = 1;
         loop {
             let product = self.product(shelf);
-            self.line(&Draft { at, number, shelf, seller, product, buyer }, late);
+            self.line(&Draft { at, number, shelf, seller, product, buyer, units: None }, late);
             number += 1;
             if number > 99 || self.left == Some(0) || !self.dice.chance(more) {
                 return;
             }
         }
-    }
-
-    /// One of the sales that a price error draws.
-    fn mispriced_sale(&mut self, product: usize) {
-        let shelf = self.world.shelf_of(product);
-        let own = &self.world.shelves[shelf];
-        let seller = own.sellers[own.seller_weights.draw(&mut self.dice)];
-        let buyer = self.crowd.draw(&mut self.dice);
-        self.baskets += 1;
-        self.line(&Draft { at: self.now as i64, number: 1, shelf, seller, product, buyer }, false);
     }
 
     fn product(&mut self, shelf: usize) -> usize {
@@ -351,15 +353,6 @@ impl Iterator for Generator {
     }
 }
 
-/// Whether an incident reaches a category as a whole.
-fn covers(incident: &Incident, shelf: usize) -> bool {
-    match incident.entity {
-        Entity::Shop => true,
-        Entity::Category(own) => own == shelf,
-        Entity::Seller(_) | Entity::Product(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,6 +368,6 @@ mod tests {
         }
         // Of 20 sales a second at the busiest: 0.5 s of jitter, 0.4 s of lateness, 1.5 s of cancellations, 0.6 s of returns.
         assert!(most < 300, "{most} records wait");
-        assert_eq!(generator.mispriced.len() + generator.active.len(), 0);
+        assert_eq!(generator.planned.len() + generator.active.len(), 0);
     }
 }

@@ -1,5 +1,7 @@
 //! The stream as a whole: same bytes, shares as set, cancellations that match, labels that tell the truth.
 
+mod scenario;
+
 use super::*;
 use chrono::DateTime;
 use dataflows::decode::{Decoder, Format};
@@ -201,18 +203,23 @@ fn labels_tell_what_happens() {
 
 #[test]
 fn writes_every_record_and_the_labels_it_saw() {
-    let (mut out, mut labels, mut last) = (vec![], vec![], 0);
+    let (mut out, mut labels, mut stock, mut last) = (vec![], vec![], vec![], 0);
     let settings = Settings { sales: Some(8_000), ..Settings::demo() };
-    let counts = write(settings.clone(), &mut out, Some(&mut labels), |sales| last = sales).unwrap();
+    let beside = Beside { labels: Some(&mut labels), stock: Some(&mut stock) };
+    let counts = write(settings.clone(), &mut out, beside, |sales| last = sales).unwrap();
+    assert!(stock.is_empty(), "nothing runs out in the demonstration");
     assert_eq!((counts.sales, last), (8_000, 8_000));
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().count() as u64, counts.records);
     assert!(text.lines().eq(stream(settings.clone()).map(|record| record.line)));
     let labels = String::from_utf8(labels).unwrap();
     let whole = stream(settings.clone()).labels();
+    let (stream, labels) = labels.split_once('\n').unwrap();
+    let head: Value = serde_json::from_str(stream).unwrap();
+    assert_eq!((&head["stream"]["seed"], &head["stream"]["series"]), (&1.into(), &(1 + 248 + 16).into()));
     assert!(labels.starts_with(&whole[0].to_json()));
     assert!((1..5).contains(&labels.lines().count()), "8,000 sales last under ten minutes: {labels}");
-    let error = write(Settings { rate: 0.0, ..settings }, &mut vec![], None, |_| {}).unwrap_err();
+    let error = write(Settings { rate: 0.0, ..settings }, &mut vec![], Beside::default(), |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "rate is 0, allowed is 0.001 to 100000000");
 }
 

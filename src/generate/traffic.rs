@@ -4,8 +4,8 @@
 //! calendar explains: Ornstein-Uhlenbeck processes in the log rate, one for the whole shop, one for each category and one
 //! for each seller, all with mean 1 after the exponential.
 
-use super::draw::Dice;
-use super::settings::{DAY, MINUTE, Settings};
+use super::draw::{Dice, mix};
+use super::settings::{DAY, MINUTE, Settings, Tails};
 use super::world::World;
 use std::f64::consts::TAU;
 
@@ -16,18 +16,34 @@ pub(crate) struct Slow {
     pub(crate) sd: f64,
     /// Time after which the correlation has fallen to 1/e.
     pub(crate) tau: f64,
+    tails: Tails,
 }
 
 impl Slow {
     /// The noise of the shop, of a category and of a seller, as the evaluation protocol sets them.
     pub(crate) fn levels(settings: &Settings) -> [Slow; 3] {
-        [(0.05, 30), (0.07, 45), (0.15, 60)].map(|(sd, minutes)| Slow { sd: sd * settings.noise, tau: (minutes * MINUTE) as f64 })
+        [(0.05, 30), (0.07, 45), (0.15, 60)].map(|(sd, minutes)| Slow {
+            sd: sd * settings.noise,
+            tau: (minutes * MINUTE) as f64,
+            tails: settings.tails,
+        })
     }
 
     /// The state `elapsed` milliseconds later; exact for any step.
     fn advance(self, state: f64, elapsed: f64, dice: &mut Dice) -> f64 {
         let keep = libm::exp(-elapsed / self.tau);
-        state * keep + self.sd * libm::sqrt(1.0 - keep * keep) * dice.normal()
+        state * keep + self.sd * libm::sqrt(1.0 - keep * keep) * self.shock(dice)
+    }
+
+    /// A shock with mean 0 and variance 1. A Student variable with 3 degrees of freedom has variance 3.
+    fn shock(self, dice: &mut Dice) -> f64 {
+        match self.tails {
+            Tails::Normal => dice.normal(),
+            Tails::Student => {
+                let squares: f64 = (0..3).map(|_| dice.normal()).map(|z| z * z).sum();
+                dice.normal() / libm::sqrt(squares)
+            }
+        }
     }
 
     /// What the state does to a rate.
@@ -40,6 +56,12 @@ impl Slow {
 pub(crate) struct Season {
     strength: f64,
     offset: i64,
+    /// The first moment, and that from which clocks stand an hour later.
+    start: i64,
+    forward: i64,
+    /// Hours by which days move from week to week, and what decides by how much.
+    drift: f64,
+    seed: u64,
     /// For each category: hours by which its day is later than the shop's, the weekend's factor, and what makes the
     /// weekly mean 1.
     categories: Vec<(f64, f64, f64)>,
@@ -48,7 +70,15 @@ pub(crate) struct Season {
 impl Season {
     fn new(settings: &Settings, world: &World) -> Self {
         let mut dice = Dice::new(settings.seed, 2);
-        let mut season = Season { strength: settings.season, offset: settings.utc_offset * MINUTE, categories: vec![] };
+        let mut season = Season {
+            strength: settings.season,
+            offset: settings.utc_offset * MINUTE,
+            start: settings.start,
+            forward: if settings.dst_after > 0 { settings.start + settings.dst_after } else { i64::MAX },
+            drift: settings.season_drift,
+            seed: settings.seed,
+            categories: vec![],
+        };
         let day: f64 = (0..288).map(|slot| libm::exp(season.log_shape(f64::from(slot) / 12.0))).sum::<f64>() / 288.0;
         for _ in &world.shelves {
             let lag = dice.normal();
@@ -64,13 +94,28 @@ impl Season {
         self.strength * (0.9 * turn(24.0, 17.0) + 0.35 * turn(12.0, 10.0))
     }
 
+    /// By how many hours the day of a category has moved: a normal variable for each week, joined by straight lines.
+    fn drifted(&self, category: usize, time: i64) -> f64 {
+        if self.drift == 0.0 {
+            return 0.0;
+        }
+        let (week, within) = ((time - self.start).div_euclid(7 * DAY), (time - self.start).rem_euclid(7 * DAY));
+        let normal = |week: i64| {
+            let word = |salt: u64| mix(mix(self.seed ^ (category as u64) << 32 ^ salt).wrapping_add(week as u64));
+            let unit = |word: u64| ((word >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64);
+            libm::sqrt(-2.0 * libm::log(unit(word(1)))) * libm::cos(TAU * unit(word(2)))
+        };
+        let share = within as f64 / (7 * DAY) as f64;
+        self.drift * (normal(week) * (1.0 - share) + normal(week + 1) * share)
+    }
+
     /// The season of a category at an event time.
     pub(crate) fn at(&self, category: usize, time: i64) -> f64 {
         let (lag, weekend, scale) = self.categories[category];
-        let local = time + self.offset;
+        let local = time + self.offset + if time >= self.forward { 60 * MINUTE } else { 0 };
         let hour = local.rem_euclid(DAY) as f64 / (60 * MINUTE) as f64;
         let weekday = (local.div_euclid(DAY) + 4).rem_euclid(7);
-        let daily = libm::exp(self.log_shape(hour - lag)) * scale;
+        let daily = libm::exp(self.log_shape(hour - lag - self.drifted(category, time))) * scale;
         if weekday == 0 || weekday == 6 { daily * weekend } else { daily }
     }
 }
@@ -125,7 +170,7 @@ impl Traffic {
         let keep = libm::exp(-elapsed / category.tau);
         let spread = category.sd * libm::sqrt(1.0 - keep * keep);
         for state in &mut self.categories {
-            *state = *state * keep + spread * self.dice.normal();
+            *state = *state * keep + spread * category.shock(&mut self.dice);
         }
         self.now = time;
         self.level(time);

@@ -256,6 +256,7 @@ pub struct Webhook {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Generate {
     pub seed: Count,
+    pub scenario: String,
     pub sellers: Count,
     pub categories: Count,
     pub customers: Count,
@@ -265,6 +266,13 @@ pub struct Generate {
     pub season: Number,
     pub noise: Number,
     pub clumping: Number,
+    pub tails: String,
+    pub excitement: Number,
+    pub season_drift: Number,
+    pub dst_after: Span,
+    pub pareto: Number,
+    pub pareto_alpha: Number,
+    pub disorder: Number,
     pub seller_zipf: Number,
     pub jitter: Span,
     pub late: Number,
@@ -280,6 +288,9 @@ pub struct Generate {
     pub incidents_per_day: Count,
     pub incidents_after: Span,
     pub incidents_gap: Span,
+    pub incident_kinds: Texts,
+    pub incident_shapes: Texts,
+    pub burst_customers: Vec<Count>,
 }
 
 /// `[schema]`

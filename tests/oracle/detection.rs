@@ -10,7 +10,7 @@ use dataflows::edge::Table;
 use dataflows::fault::Faults;
 use proptest::prelude::*;
 
-/// A hundred minutes of two categories in two inputs; from the 80th on, one of them sells five times as much for six minutes,
+/// Two hours of two categories in two inputs; from the 80th on, one of them sells five times as much for six minutes,
 /// in part to one customer. One sale in ten comes up to a minute late, one in thirty is cancelled.
 fn shop(seed: u64) -> Scenario {
     let mut state = seed;
@@ -19,7 +19,7 @@ fn shop(seed: u64) -> Scenario {
         (state >> 33) % n
     };
     let mut inputs = [vec![], vec![]];
-    for half in 0..200i64 {
+    for half in 0..240i64 {
         let hot = (160..172).contains(&half);
         for category in 0..2u64 {
             for _ in 0..(4 + below(4)) * if hot && category == 0 { 5 } else { 1 } {

@@ -13,13 +13,15 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// By input: who keeps what is decoded of it.
+pub type Keepers = Rc<RefCell<Vec<Option<Box<dyn Keep>>>>>;
+
 /// Decodes the blocks of one worker into its raw queue.
 #[derive(Clone)]
 pub struct Decoding {
     pub context: Context,
     pub decoder: Rc<RefCell<Box<dyn Decode>>>,
-    /// By input: who keeps what is decoded of it.
-    pub keep: Rc<RefCell<Vec<Option<Box<dyn Keep>>>>>,
+    pub keep: Keepers,
     pub max_jump: Option<i64>,
 }
 

@@ -16,7 +16,7 @@ use super::season::{self, Known, Place};
 use super::sellers::{Seller, What};
 use super::series::{GAP, Series};
 use super::signal::{Found, Signal};
-use super::table::Standing;
+use super::table::{ONE, Standing};
 use super::trail::QUIET;
 use crate::pane::heads::Identity;
 use crate::plan::Plan;
@@ -209,8 +209,18 @@ impl Counts {
     /// Whether a pane of a series lies in a sale that was announced; `after`: or shortly after it.
     fn announced(&self, pane: u32, series: &Series, after: bool) -> bool {
         let calendar = &self.plan.detect.spec.announced;
-        let any = series.level == Level::Global;
-        !calendar.is_empty() && season::announced(calendar, self.middle(pane), Some(&series.name), any, after)
+        let category = (series.level == Level::Category).then_some(series.name.as_str());
+        !calendar.is_empty() && season::announced(calendar, self.middle(pane), category, after)
+    }
+
+    /// What announced sales of categories brought above what those usually sell, which is no news of the shop. `None` where a
+    /// usual number is not known.
+    fn aside(&self, pane: u32) -> Option<i64> {
+        if self.plan.detect.spec.announced.is_empty() {
+            return Some(0);
+        }
+        let on_sale = self.series.iter().skip(1).filter(|series| self.announced(pane, series, false));
+        on_sale.map(|series| series.expected(pane.checked_sub(1)?, pane).map(|mean| series.counted(pane) - mean / ONE)).sum()
     }
 
     /// Closes slide `s`, a tick: takes what was learned at it, and says what differs from what was said.
@@ -220,12 +230,17 @@ impl Counts {
         self.settle(pane);
         let (mut dirty, touched) = self.learn(pane, steps);
         let place = self.place(pane);
-        for i in 0..self.series.len() {
+        // the shop last: it leaves aside what the calendar says of its categories
+        for i in (0..self.series.len()).rev() {
             let announced = self.announced(pane, &self.series[i], false);
+            let aside: Vec<Option<i64>> = if i == 0 { (dirty..=pane).map(|pane| self.aside(pane)).collect() } else { vec![] };
             let series = &mut self.series[i];
             series.expect(pane, place);
-            if announced {
+            if announced || aside.last().is_some_and(Option::is_none) {
                 series.freeze(pane, pane);
+            }
+            for (pane, aside) in (dirty..=pane).zip(aside) {
+                series.leave_aside(pane, aside.unwrap_or(0));
             }
             series.add_up(dirty, pane);
         }

@@ -142,11 +142,14 @@ impl Profile {
 /// How long after an announced sale its windows still hold of it, milliseconds.
 const AFTER: i64 = 900_000;
 
-/// Whether a moment lies in a sale that was announced for the whole shop, for this category, or (`any`) for any of them.
-pub fn announced(calendar: &[Announced], at: i64, category: Option<&str>, any: bool, after: bool) -> bool {
-    let concerns = |it: &Announced| any || it.category.is_none() || it.category.as_deref() == category;
+/// Half a pane, milliseconds: what begins within a pane is in it.
+const HALF: i64 = 15_000;
+
+/// Whether the pane with its middle at `at` holds some of a sale that was announced for the whole shop, or for this category.
+pub fn announced(calendar: &[Announced], at: i64, category: Option<&str>, after: bool) -> bool {
+    let concerns = |it: &Announced| it.category.is_none() || it.category.as_deref() == category;
     let reach = if after { AFTER } else { 0 };
-    calendar.iter().any(|it| it.start <= at && at < it.end + reach && concerns(it))
+    calendar.iter().any(|it| it.start - HALF < at && at < it.end + HALF + reach && concerns(it))
 }
 
 #[cfg(test)]

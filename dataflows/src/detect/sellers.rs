@@ -211,6 +211,11 @@ impl Seller {
         Some(self.days.iter().fold([0, 0], |sum, (_, of)| [sum[0] + of[0], sum[1] + of[1]]))
     }
 
+    /// Its lines by category.
+    pub fn parts(&self) -> &[(Identity, i64)] {
+        &self.categories
+    }
+
     /// The category with most of its lines; of several the one with the least identity.
     pub fn category(&self) -> Option<Identity> {
         self.categories.iter().min_by_key(|(key, lines)| (-lines, *key)).map(|(key, _)| *key)

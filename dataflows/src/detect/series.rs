@@ -37,6 +37,8 @@ const LEAST: i64 = 60;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Pane {
     count: i64,
+    /// Of the shop: what categories sold above their expectation in sales of theirs that were announced.
+    aside: i64,
     /// What the season says, -1 when nothing; what is expected, -1 when nothing; fixed point.
     season: i64,
     mean: i64,
@@ -48,7 +50,7 @@ struct Pane {
     sums: [i64; 4],
 }
 
-const BLANK: Pane = Pane { count: 0, season: -1, mean: -1, taken: 0, cold: true, frozen: false, sums: [0; 4] };
+const BLANK: Pane = Pane { count: 0, aside: 0, season: -1, mean: -1, taken: 0, cold: true, frozen: false, sums: [0; 4] };
 
 /// See the [module](self).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,6 +118,11 @@ impl Series {
         self.at_mut(pane).count = 0;
     }
 
+    /// Leaves some of the count of a pane aside, in all windows and in the baseline.
+    pub fn leave_aside(&mut self, pane: u32, aside: i64) {
+        self.at_mut(pane).aside = aside;
+    }
+
     /// The pane can change no more, and enters the baseline; `announced`: it teaches nothing.
     pub fn settle(&mut self, pane: u32, place: Place, announced: bool) {
         if pane < self.since && self.at(pane).count == 0 {
@@ -124,7 +131,7 @@ impl Series {
         self.since = self.since.min(pane);
         let it = self.at_mut(pane);
         let frozen = (it.frozen || announced) && it.mean >= 0;
-        it.taken = if frozen { it.mean } else { it.count.saturating_mul(ONE) };
+        it.taken = if frozen { it.mean } else { (it.count - it.aside).saturating_mul(ONE) };
         let taken = it.taken;
         self.total += taken;
         self.profile.learn(place, (!announced).then_some(taken));
@@ -167,7 +174,7 @@ impl Series {
         for pane in first..=last {
             let mut sums = self.at(pane.wrapping_sub(1)).sums;
             let it = self.at_mut(pane);
-            let now = [it.count, it.mean.max(0), i64::from(it.mean < 0), i64::from(it.cold)];
+            let now = [it.count - it.aside, it.mean.max(0), i64::from(it.mean < 0), i64::from(it.cold)];
             sums.iter_mut().zip(now).for_each(|(sum, now)| *sum += now);
             it.sums = sums;
         }
@@ -191,6 +198,11 @@ impl Series {
     /// What the season brings in one pane, where it is known.
     pub fn season(&self, pane: u32) -> Option<i64> {
         Some(self.at(pane)).filter(|it| it.season >= 0 && !it.cold).map(|it| it.season)
+    }
+
+    /// What is expected in one pane, where it is known.
+    pub fn mean(&self, pane: u32) -> Option<i64> {
+        Some(self.at(pane).mean).filter(|mean| *mean >= 0)
     }
 
     /// What was counted in one pane.

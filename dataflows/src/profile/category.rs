@@ -111,6 +111,13 @@ impl Category {
         (pane(from), pane(to))
     }
 
+    /// A pane leaves the half hour; its minute becomes whole, and leaves the thirty.
+    pub fn due(pane: u32, env: &Env) -> [u32; 3] {
+        let half = (HALF / env.slide) as u32;
+        let whole = ((env.instant(pane) / MINUTE + 1) * MINUTE / env.slide) as u32;
+        [pane + 1 + half, whole, whole + half]
+    }
+
     /// Whether the category has a row at `e`: one of its integers differs from those a slide before.
     pub fn changed(&self, e: u32, env: &Env) -> bool {
         e > 0 && self.sums(e, env) != self.sums(e - 1, env)

@@ -152,7 +152,7 @@ impl<P: Profile> Class<P> {
             let Some(slot) = &mut self.slots[i as usize] else { continue };
             let on_time = own.partition_point(|f| env.pane(f.1.at) + 1 < k);
             let (late, own) = own.split_at(on_time);
-            let mut dues: Vec<u32> = own.iter().chain(late).map(|f| env.pane(f.1.at) + 1 + env.hour).collect();
+            let mut dues: Vec<u32> = own.iter().chain(late).flat_map(|f| P::due(env.pane(f.1.at), env)).collect();
             dues.sort_unstable();
             dues.dedup();
             dues.into_iter().filter(|d| *d > k).for_each(|d| self.due.entry(d).or_default().push(i));

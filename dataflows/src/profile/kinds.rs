@@ -20,6 +20,10 @@ pub trait Profile: Default + 'static {
     fn add(&mut self, fact: &Fact, env: &Env);
     /// Whether there is a row at `e`.
     fn changed(&self, e: u32, env: &Env) -> bool;
+    /// The looks at which time alone may change what a record of a pane says.
+    fn due(pane: u32, env: &Env) -> [u32; 3] {
+        [pane + 1 + env.hour; 3]
+    }
     /// The columns of the table as of `e`.
     fn look(&mut self, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>);
     /// Vectors as of `e` will be asked for.
@@ -101,6 +105,9 @@ impl Profile for category::Category {
     type Saved = category::Saved;
     const CLASS: usize = class::CATEGORY;
     const TABLE: Table = Table::CategoryFeatures;
+    fn due(pane: u32, env: &Env) -> [u32; 3] {
+        Self::due(pane, env)
+    }
     fn add(&mut self, fact: &Fact, env: &Env) {
         self.add(fact, env);
     }

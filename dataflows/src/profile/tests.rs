@@ -191,7 +191,12 @@ fn by_definition(records: &[Record]) -> Run {
         for key in keys {
             let own: Vec<&Record> = records.iter().filter(|r| r.fact.keys[c] == key).collect();
             let mut ticks: BTreeSet<u32> = own.iter().map(|r| r.learned).collect();
-            ticks.extend(own.iter().map(|r| pane(r) + 1 + hour).collect::<Vec<_>>());
+            if c == class::CATEGORY {
+                // Whenever it may be; the definition says at which of them there is a row.
+                own.iter().for_each(|r| ticks.extend(pane(r) + 1..pane(r) + 66));
+            } else {
+                ticks.extend(own.iter().map(|r| pane(r) + 1 + hour).collect::<Vec<_>>());
+            }
             let mut said: BTreeMap<u32, (Option<Vec<i64>>, u32)> = BTreeMap::new();
             for s in ticks {
                 let known: Vec<&Record> = records.iter().filter(|r| r.learned <= s).collect();

@@ -30,9 +30,12 @@ impl Counts {
                 blamed[*category][0] = parts_to_blame(up, true, sellers.iter().map(|seller| &seller.windows[0]));
             }
         }
+        // what the calendar says of a category is left aside in the shop
+        let news_of: Vec<bool> = self.series.iter().map(|series| !self.announced(pane, series, true)).collect();
         let parts = |of: fn(&Verdict) -> &Option<Stand>| {
-            let holding = end.series.iter().zip(&windows).skip(1).filter(move |(verdict, _)| holds(of(verdict)));
-            holding.map(|(_, windows)| windows)
+            let all = end.series.iter().zip(&windows).zip(&news_of).skip(1);
+            let holding = all.filter(move |((verdict, _), news)| **news && holds(of(verdict)));
+            holding.map(|((_, windows), _)| windows)
         };
         if let Some(up) = &end.series[0].up {
             blamed[0][0] = parts_to_blame(up, true, parts(|verdict| &verdict.up));
@@ -68,7 +71,10 @@ impl Counts {
                 } else {
                     Follow::of(&end.series[i], &windows[i], blamed[i])
                 };
-                let follow = Follow { up: above.up.or(whole.up), down: None };
+                let mixed = self.mixed(key, &end, &windows, &blamed);
+                let greater = |a: [i64; 5], b: [i64; 5]| std::array::from_fn(|scale| a[scale].max(b[scale]));
+                let up = [above.up, mixed].into_iter().flatten().reduce(greater);
+                let follow = Follow { up: up.or(whole.up), down: None };
                 let mut it = seller.clone();
                 for (class, at) in [(Class::SellerBaskets, 0), (Class::SellerLines, 1)] {
                     let alone = &seller.verdicts[at];
@@ -81,6 +87,22 @@ impl Counts {
             }
         }
         found
+    }
+
+    /// By how much a seller of several categories follows those that stand out, each by its part of the seller's lines; `None`
+    /// where none does.
+    fn mixed(&self, key: &Identity, end: &End, windows: &[Windows], blamed: &[[bool; 2]]) -> Option<[i64; 5]> {
+        let parts = self.sellers.get(key)?.parts();
+        let all: i128 = parts.iter().map(|(_, lines)| i128::from(*lines)).sum();
+        let mut factors = [ONE; 5];
+        for (category, lines) in parts {
+            let Some(&i) = self.categories.get(category) else { continue };
+            let Some(of) = Follow::of(&end.series[i], &windows[i], blamed[i]).up else { continue };
+            for (factor, of) in factors.iter_mut().zip(of) {
+                *factor += (i128::from(of - ONE) * i128::from(*lines) / all.max(1)) as i64;
+            }
+        }
+        (factors != [ONE; 5]).then_some(factors)
     }
 
     /// Whether a drop is none against what the inputs that were not silent bring: says so.

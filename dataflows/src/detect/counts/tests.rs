@@ -7,8 +7,8 @@ use super::*;
 use crate::detect::baskets::{self, Baskets};
 use crate::detect::episodes::{Episodes, Row};
 use crate::pane::heads::{Head, Heads, owner};
-use crate::plan::{Plan, Spec};
-use crate::row::event::Episode;
+use crate::plan::{Announced, Plan, Spec};
+use crate::row::event::{Episode, Kind};
 use naive::Naive;
 use proptest::prelude::*;
 
@@ -233,4 +233,42 @@ proptest! {
         let other = run(&plan, &arrive(&heads, late, lateness, step), peers, cut, |_, _| ()).truth();
         prop_assert_eq!(expected, other);
     }
+}
+
+/// Episodes of the whole shop in a day and a bit of three categories, of which one sells four times as much for 60 panes, and
+/// within them nothing is sold anywhere for 10 panes.
+fn whole_shop(announced: bool) -> Vec<(Kind, u32)> {
+    const SALE: std::ops::Range<u32> = 2_960..3_020;
+    let mut spec = Spec::default();
+    spec.detect.enabled = true;
+    if announced {
+        let at = |pane: u32| i64::from(START + pane) * 30_000;
+        // it begins and ends within a pane
+        let (start, end) = (at(SALE.start) + 20_000, at(SALE.end) - 20_000);
+        spec.detect.announced.push(Announced { start, end, category: Some("c1".into()) });
+    }
+    let plan = Arc::new(Plan::new(&spec).unwrap());
+    let (step, mut dice, mut heads) = (plan.detect.step, Dice(5), vec![]);
+    for p in 0..3_060 {
+        for category in 1..4 {
+            let usual = 12 + dice.below(5);
+            let n = if category == 1 && SALE.contains(&p) { 4 * usual } else { usual };
+            for _ in 0..if (2_995..3_005).contains(&p) { 0 } else { n } {
+                let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + category));
+                heads.push(Head { customer, seller, category: id(category), pane: (START + 1 + p) * step, lines: 1 });
+            }
+        }
+    }
+    let truth = run(&plan, &arrive(&heads, 3, plan.detect.lateness, step), 2, None, |_, _| ()).truth();
+    let of_shop = truth.values().filter(|row| row.event.subject.level == Level::Global);
+    of_shop.map(|row| (row.event.subject.kind, (row.event.end / 30_000) as u32 - START)).collect()
+}
+
+#[test]
+fn an_announced_sale_of_one_category_is_no_news_of_the_shop_and_hides_none() {
+    let surprised = whole_shop(false);
+    assert!(surprised.iter().any(|(kind, _)| *kind == Kind::ActivitySpike), "{surprised:?}");
+    let told = whole_shop(true);
+    assert!(told.iter().all(|(kind, end)| *kind == Kind::ActivityDrop && (2_996..3_010).contains(end)), "{told:?}");
+    assert_eq!(told.len(), 1);
 }
