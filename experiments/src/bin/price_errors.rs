@@ -8,7 +8,7 @@
 //! (manual entries, postage, fees) counts as false.
 //!
 //! ```text
-//! cargo run --release -p experiments --bin price_errors -- ../shared/data/uci_online_retail.csv.gz --record price_errors
+//! cargo run --release -p experiments --bin price_errors -- ../shared/data/uci_online_retail.csv.gz --permille 1 --seeds 1,2,3 --record price_errors
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the result of a measurement goes to stdout")]
@@ -31,7 +31,7 @@ struct Arguments {
     /// uci_online_retail.csv.gz
     file: PathBuf,
     /// Wrong prices in a thousand
-    #[arg(long, default_value_t = 5.0, value_name = "N")]
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
     permille: f64,
     /// Seeds
     #[arg(long, default_values_t = [1, 2, 3, 4, 5], value_delimiter = ',', value_name = "S")]
