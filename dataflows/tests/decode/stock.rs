@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Decodes records of input 1, which is the stock.
 fn decode(schema: Schema, format: Format, header: Option<&str>, text: &str) -> (Decoded, Dictionaries) {
     let mut decoder = Decoder::new(Arc::new(schema)).stock(1);
-    header.into_iter().for_each(|header| decoder.header(1, header.as_bytes()).unwrap());
+    header.into_iter().for_each(|header| decoder.header(1, header.as_bytes()).expect("a header of the stock"));
     let mut names = Dictionaries::default();
     let decoded = decoder.block(format, 1, text.as_bytes().to_vec(), 0, 0, text.len(), &mut names);
     (decoded, names)
