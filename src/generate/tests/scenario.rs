@@ -60,8 +60,8 @@ fn shapes_grow_and_fade_and_their_mass_is_their_area() {
 
 #[test]
 fn a_trend_grows_and_stays() {
-    let rate = 300.0;
-    let trend = Settings { rate, span: Some(9 * HOUR), clumping: 1.0, ..flat(Kind::Trend) };
+    let rate = 200.0;
+    let trend = Settings { rate, clumping: 1.0, ..flat(Kind::Trend) };
     let (records, labels, _) = played(trend);
     let label = labels.iter().max_by(|a, b| a.magnitude.total_cmp(&b.magnitude)).unwrap();
     let (start, end) = span(label);
@@ -103,7 +103,7 @@ fn one_whale_is_one_line_and_stock_runs_out_when_the_label_says() {
         let (start, end) = span(label);
         let largest = records.iter().filter(|r| r.0 == "sale").max_by_key(|r| if (start..end).contains(&r.1) { r.4 } else { 0 });
         let usual = records.iter().map(|r| r.4).sum::<i64>() / records.len() as i64;
-        assert!(largest.unwrap().4 > 20 * usual && largest.unwrap().3 > 20, "{largest:?} {usual}");
+        assert!(largest.unwrap().4 > 10 * usual && largest.unwrap().3 > 20, "{largest:?} {usual}");
     }
     let (records, labels, stock) = played(Settings { rate: 200.0, span: Some(12 * HOUR), ..flat(Kind::Stock) });
     let out: Vec<&Label> = labels.iter().filter(|label| span(label).1 < span(label).0 + 6 * HOUR).collect();
@@ -144,7 +144,7 @@ fn large_units_have_a_tail_and_disorder_multiplies() {
         units.sort_unstable();
         units[units.len() - units.len() / 500 - 1]
     };
-    assert!(most(0.05) > most(0.0), "{} {}", most(0.05), most(0.0));
+    assert!(most(0.5) > most(0.0), "{} {}", most(0.5), most(0.0));
     let cancels = |disorder| {
         let mut generator = stream(Settings { disorder, ..quiet.clone() });
         generator.by_ref().for_each(drop);
