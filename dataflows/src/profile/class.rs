@@ -118,11 +118,6 @@ impl<P: Profile> Class<P> {
         self.due.keys().next().copied()
     }
 
-    /// Keys held.
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
     /// Takes the records of a tick, each with the place of its key, in any order. Says each row that differs from what was said:
     /// its look, key, revision, and columns unless it is taken back. `mark` stands for what else a row of a key shows.
     #[expect(clippy::too_many_arguments, reason = "two of them are places for what comes out")]

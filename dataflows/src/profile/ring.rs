@@ -57,17 +57,16 @@ impl<const N: usize, const H: usize> Ring<N, H> {
 
     /// Each horizon begins with the pane of this number.
     pub fn seek(&mut self, from: [u32; H]) {
-        for h in 0..H {
-            while let Some((pane, sums)) = self.panes.get(self.at[h]).filter(|p| p.0 < from[h]) {
-                debug_assert!(*pane >= self.from[h]);
+        for (h, from) in from.into_iter().enumerate() {
+            while let Some((_, sums)) = self.panes.get(self.at[h]).filter(|p| p.0 < from) {
                 plus(&mut self.totals[h], sums, -1);
                 self.at[h] += 1;
             }
-            while let Some((_, sums)) = self.at[h].checked_sub(1).map(|i| &self.panes[i]).filter(|p| p.0 >= from[h]) {
+            while let Some((_, sums)) = self.at[h].checked_sub(1).map(|i| &self.panes[i]).filter(|p| p.0 >= from) {
                 plus(&mut self.totals[h], sums, 1);
                 self.at[h] -= 1;
             }
-            self.from[h] = from[h];
+            self.from[h] = from;
         }
     }
 

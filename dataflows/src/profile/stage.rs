@@ -156,11 +156,6 @@ impl Stage {
         self.held.keys().next().copied().into_iter().chain(due).min()
     }
 
-    /// Keys held.
-    pub fn keys(&self) -> [usize; class::COUNT] {
-        [self.sellers.len(), self.products.len(), self.categories.len(), self.customers.len()]
-    }
-
     /// Everything of tick `s`; no row is made as of a tick after `last`.
     pub fn tick(&mut self, s: u32, last: u32, mut give: impl FnMut(Batch), mut part: impl FnMut(Parts)) {
         let k = self.look(s);

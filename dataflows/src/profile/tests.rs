@@ -52,7 +52,7 @@ fn records(draws: &[Draw]) -> Vec<Record> {
                 18 => 100_000,
                 _ => 2_000_000,
             };
-        let key = |class: usize| (u64::from(keys[class]) + 1) << 61 | class as u64 + 1;
+        let key = |class: usize| ((u64::from(keys[class]) + 1) << 61) | (class as u64 + 1);
         let mut fact = Fact {
             at,
             keys: [key(0), key(1), key(2), if keys[3] == 3 { 0 } else { key(3) }],

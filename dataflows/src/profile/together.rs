@@ -149,7 +149,7 @@ impl Together {
         for (a, old) in &mut self.lists {
             let new = lists.remove(a).unwrap_or_default();
             if new != old.now {
-                *old = List { from: k, before: std::mem::replace(&mut old.now, String::new()), now: new };
+                *old = List { from: k, before: std::mem::take(&mut old.now), now: new };
             }
         }
         self.lists.retain(|_, list| !list.now.is_empty() || !list.before.is_empty() && list.from == k);
