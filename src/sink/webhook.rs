@@ -272,6 +272,9 @@ impl Poster {
             Err(ureq::Error::Timeout(_)) => Outcome::Later("no answer in time".into(), None),
             Err(ureq::Error::HostNotFound) => Outcome::Later("its host is not known".into(), None),
             Err(ureq::Error::Io(e)) => Outcome::Later(e.to_string(), None),
+            // OpenSSL speaks of keys and certificates, never of the address.
+            #[cfg(feature = "tls")]
+            Err(ureq::Error::NativeTls(e)) => Outcome::Later(e.to_string(), None),
             Err(_) => Outcome::Later("the connection fails".into(), None),
         }
     }
