@@ -73,6 +73,11 @@ impl Category {
         }
     }
 
+    /// Whether anything is known. Sales may come to none and their amounts not, where cancellations came without their sales.
+    fn holds(&self) -> bool {
+        self.n != 0 || self.returns != 0 || self.ln != 0 || self.ln2 != 0 || self.steps.iter().any(|n| *n != 0)
+    }
+
     fn settle(&mut self) {
         let n: i64 = self.steps.iter().map(|n| *n.max(&0)).sum();
         let mut below = 0;
@@ -259,7 +264,7 @@ impl Population {
             self.days.entry(lot.hour / DAY).or_default().add(&lot);
         }
         sums.through = through;
-        sums.categories.retain(|_, c| c.n != 0 || c.returns != 0 || c.steps.iter().any(|n| *n != 0));
+        sums.categories.retain(|_, c| c.holds());
         sums.categories.values_mut().for_each(Category::settle);
     }
 
@@ -308,6 +313,18 @@ mod tests {
         assert_eq!(again.at(1_002).hours, population.at(1_002).hours);
         population.advance(1_002 + 24 * 31, 1_002 + 24 * 31);
         assert!(population.at(u32::MAX).category(7).is_none());
+    }
+
+    #[test]
+    fn amounts_without_sales_were_forgotten() {
+        let mut population = Population::default();
+        let lots = [(1, 1, 10), (1, -1, -30), (2, 1, 30)];
+        lots.iter().for_each(|(hour, n, ln)| {
+            population.learn(Lot { category: 7, hour: *hour, n: *n, ln: *ln, prices: vec![(100, *n as i32)], ..Lot::default() });
+        });
+        population.advance(2, 2);
+        population.advance(3, 3);
+        assert_eq!(population.at(3).category(7).map(|c| (c.n, c.ln)), Some((1, 10)));
     }
 
     #[test]
