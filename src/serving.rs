@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`row`] | a line taken apart; columns are learned from the lines, so that a table may grow |
 //! | [`history`] | what was said of a key lately |
-//! | [`view`] | a table by key, read while it is written; which keys are forgotten |
+//! | [`mod@view`] | a table by key, read while it is written; which keys are forgotten |
 //! | [`log`] | the rows on the disk, for a run that goes on from a checkpoint |
 //! | [`feast`] | requests and answers in the form of Feast's feature server |
 //!

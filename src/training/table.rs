@@ -2,7 +2,7 @@
 //!
 //! Money becomes `DECIMAL(18, 2)`, other fractions `DOUBLE`, whole numbers `INT64`, times `TIMESTAMP(ms, UTC)`, lists of numbers lists
 //! of `DOUBLE`, other lists their JSON. Readers such as Arrow make decimal128 and timestamp[ms, UTC] of these. The
-//! [`columns`](dataflows::profile::columns) of the tables say what they hold; of one that is not there, how it is written: the
+//! [`dataflows::profile::columns`] of the tables say what they hold; of one that is not there, how it is written: the
 //! contract has two decimals for money and six for other fractions.
 //!
 //! Written with the column writers of the `parquet` crate, without Arrow's arrays: these would double what is compiled, to hold

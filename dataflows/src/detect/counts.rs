@@ -3,7 +3,7 @@
 //! One instance, on worker 0, holds all series: the shop, the categories, the sellers. What comes here is one row a (series, pane)
 //! and not one a sale, what is said depends on all levels at once, and so no float ever crosses a worker. At each slide, in turn:
 //! what can change no more enters the baselines; the new pane gets its expectation from them; the last ends (those that
-//! late sales may still correct) are judged, each series by itself; [`blame`](super::blame) decides which of them speak; and
+//! late sales may still correct) are judged, each series by itself; `blame` decides which of them speak; and
 //! what differs from what was said of an end before is said.
 //!
 //! Plain state: the operator around it is in [`counting`](super::counting).
