@@ -13,7 +13,8 @@
 //! [`feature`](crate::feature). So late records, cancellations and the vector of the moment before a sale need no code of their own.
 //!
 //! Rows. A key has a row as of T when lines, units, cents or returns of the slide that ends at T, or of the one that leaves the
-//! hour at T, are not all 0; a category when one of the integers of its half hour differs. So rows are at most two for each
+//! hour at T, are not all 0 (of a seller: the lines of each customer and category); a category when one of the integers of its half
+//! hour differs. So rows are at most two for each
 //! (key, slide) with a record, however long the horizons: a value of a longer horizon that falls as time passes shows in the next
 //! row. Late records restate the rows within the allowed lateness; later ones enter the state and restate none.
 

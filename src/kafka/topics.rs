@@ -92,6 +92,10 @@ mod tests {
             ("vitrine.events", 1),
             ("vitrine.suppressed", 1),
             ("vitrine.dead_letters", 1),
+            ("vitrine.episodes", 1),
+            ("vitrine.product_features", 1),
+            ("vitrine.customer_features", 1),
+            ("vitrine.scores", 1),
             ("vitrine.progress", 1),
         ];
         assert_eq!(names, expected.map(|(name, partitions)| (name.to_owned(), partitions)));

@@ -97,6 +97,17 @@ impl Seen<'_> {
         refund::mean_rate(self.net(days * DAY, DAY, |f| f.keys[class::CATEGORY]).into_iter().map(|(c, n)| (of(c), n)))
     }
 
+    pub fn seller_changed(&self) -> bool {
+        let differs = |p: u32| {
+            let mut net: BTreeMap<(u64, u64), i64> = BTreeMap::new();
+            for f in self.facts.iter().filter(|f| self.env.pane(f.at) == p) {
+                *net.entry((f.keys[class::CUSTOMER], f.keys[class::CATEGORY])).or_default() += f.lines();
+            }
+            net.values().any(|n| *n != 0)
+        };
+        self.changed() || differs(self.e - 1) || differs(self.e - 1 - self.env.hour)
+    }
+
     pub fn changed(&self) -> bool {
         let pane = |p: u32| {
             let mut sums = [0; 4];

@@ -96,6 +96,17 @@ impl People {
         self.e = e;
     }
 
+    /// Whether the lines of a pane come to something for any customer and category: what one of them bought, another may have
+    /// cancelled.
+    pub fn differ(&self, pane: u32, env: &Env) -> bool {
+        let bound = |pane: u32| self.lines.partition_point(|l| env.pane(l.at) < pane);
+        let mut net: BTreeMap<(u64, u64), i64> = BTreeMap::new();
+        for line in self.lines.range(bound(pane)..bound(pane + 1)) {
+            *net.entry((line.customer, line.category)).or_default() += line.n;
+        }
+        net.values().any(|&n| n != 0)
+    }
+
     fn count(&mut self, line: &Line, sign: i64, env: &Env) {
         let by = sign * line.n;
         let mix = self.mix.entry(line.category).or_default();

@@ -75,9 +75,10 @@ impl Seller {
         }
     }
 
-    /// Whether the seller has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
+    /// Whether the seller has a row at `e`: lines (of any customer and category), units, cents or returns entered at `e`, or left
+    /// the hour.
     pub fn changed(&self, e: u32, env: &Env) -> bool {
-        let pane = |p: Option<u32>| p.is_some_and(|p| self.slides.pane(p) != [0; 4]);
+        let pane = |p: Option<u32>| p.is_some_and(|p| self.slides.pane(p) != [0; 4] || self.people.differ(p, env));
         pane(e.checked_sub(1)) || pane(e.checked_sub(1 + env.hour))
     }
 

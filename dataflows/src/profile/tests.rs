@@ -215,7 +215,11 @@ fn by_definition(records: &[Record]) -> Run {
                     let mut env = env(&known, e);
                     let now = env.instant(e);
                     let mut seen = Seen { facts: see(e, i64::MAX), e, now, named: named(e, i64::MAX), env: &mut env };
-                    let live = if c == class::CATEGORY { seen.category_changed() } else { seen.changed() };
+                    let live = match c {
+                        class::SELLER => seen.seller_changed(),
+                        class::CATEGORY => seen.category_changed(),
+                        _ => seen.changed(),
+                    };
                     let mut truth = live.then(|| cells(c, &mut seen));
                     if c == class::PRODUCT {
                         truth.iter_mut().for_each(|t| t.push(xxhash_rust::xxh3::xxh3_64(b"[]") as i64));
