@@ -14,9 +14,9 @@
 //!
 //! Rows. A key has a row as of T when lines, units, cents or returns of the slide that ends at T, or of the one that leaves the
 //! hour at T, are not all 0 (of a seller: the lines of each customer and category); a category when one of the integers of its half
-//! hour differs. So rows are at most two for each
-//! (key, slide) with a record, however long the horizons: a value of a longer horizon that falls as time passes shows in the next
-//! row. Late records restate the rows within the allowed lateness; later ones enter the state and restate none.
+//! hour differs. So rows are at most two for each (key, slide) with a record, however long the horizons: a value of a longer
+//! horizon that falls as time passes shows in the next row. Late records restate the rows within the allowed lateness; what comes
+//! later than that enters at the oldest row that is still revised.
 
 /// Counts the changes of what a profile's state means: a checkpoint of another version is refused.
 pub const VERSION: u32 = 1;
@@ -37,6 +37,7 @@ pub mod customer;
 pub mod sums;
 pub mod together;
 pub mod said;
+pub mod turn;
 pub mod write;
 pub mod kinds;
 pub mod class;

@@ -76,6 +76,15 @@ fn a_seller_whose_sale_changes_hands_has_a_row() {
     has_what_the_oracle_has(&run(&scenario, 1).unwrap(), &scenario).unwrap();
 }
 
+/// A sale that comes too late for the row of its own slide enters at the next one: there the seller and the category had no row.
+#[test]
+fn what_comes_too_late_for_its_own_row_has_the_next_one() {
+    let records = vec![sale(90.0), sale(-0.046), Record { seller: "B".into(), category: "L".into(), ..sale(200.0) }];
+    let params = Params { epoch_bytes: 1, slack: 2_000, ..Params::default() };
+    let scenario = with_profiles(Scenario { params, inputs: vec![Input::of("a.ndjson", records)] });
+    has_what_the_oracle_has(&run(&scenario, 1).unwrap(), &scenario).unwrap();
+}
+
 proptest! {
     #![proptest_config(against::cases(24))]
 

@@ -23,6 +23,18 @@ struct Sums {
     ln2: i128,
 }
 
+impl Sums {
+    /// Adds a record, or takes it away.
+    fn add(&mut self, fact: &Fact, sign: i64) {
+        let (lines, ln) = (sign * fact.lines(), ln_fixed(fact.price));
+        self.lines += lines;
+        self.units += sign * fact.units();
+        self.cents += sign * fact.cents();
+        self.ln += lines * ln;
+        self.ln2 += i128::from(lines) * i128::from(ln) * i128::from(ln);
+    }
+}
+
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub struct Category {
@@ -51,16 +63,10 @@ impl Category {
         if lines == 0 {
             return;
         }
-        let ln = ln_fixed(fact.price);
         if env.pane(fact.at) < self.look.0 {
             self.look.0 = 0;
         }
-        let sums = self.slides.entry(env.pane(fact.at)).or_default();
-        sums.lines += lines;
-        sums.units += fact.units();
-        sums.cents += fact.cents();
-        sums.ln += lines * ln;
-        sums.ln2 += i128::from(lines) * i128::from(ln) * i128::from(ln);
+        self.slides.entry(env.pane(fact.at)).or_default().add(fact, 1);
         let hour = (fact.at / HOUR) as u32;
         let place = self.hours.partition_point(|h| h.0 < hour);
         match self.hours.get_mut(place).filter(|h| h.0 == hour) {
@@ -71,11 +77,16 @@ impl Category {
         self.known.retain(|k| k.0 <= hour);
     }
 
-    /// The integers of half an hour and of thirty whole minutes before `e`.
-    fn sums(&self, e: u32, env: &Env) -> CategorySums {
+    /// The integers of half an hour and of thirty whole minutes before `e`, of all records but some.
+    fn sums(&self, e: u32, without: &[Fact], env: &Env) -> CategorySums {
+        let known = |(pane, sums): (&u32, &Sums)| {
+            let mut sums = *sums;
+            without.iter().filter(|f| env.pane(f.at) == *pane).for_each(|f| sums.add(f, -1));
+            (*pane, sums)
+        };
         let mut sums = CategorySums::default();
         let from = env.from(e, HALF, env.slide);
-        for (_, s) in self.slides.range(from..e) {
+        for (_, s) in self.slides.range(from..e).map(known) {
             sums.n += s.lines;
             sums.units += s.units;
             sums.cents += s.cents;
@@ -91,8 +102,8 @@ impl Category {
         };
         let (first, last) = self.panes(end - MINUTES as i64, end, env);
         let (mut lines, mut all) = (0, 0);
-        for (pane, s) in self.slides.range(first..last) {
-            let minute = env.instant(*pane).div_euclid(MINUTE);
+        for (pane, s) in self.slides.range(first..last).map(known) {
+            let minute = env.instant(pane).div_euclid(MINUTE);
             if minute != open.0 {
                 close(std::mem::replace(&mut open, (minute, 0)));
             }
@@ -119,13 +130,13 @@ impl Category {
     }
 
     /// Whether the category has a row at `e`: one of its integers differs from those a slide before.
-    pub fn changed(&self, e: u32, env: &Env) -> bool {
-        e > 0 && self.sums(e, env) != self.sums(e - 1, env)
+    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        e > 0 && self.sums(e, &[], env) != self.sums(e - 1, late, env)
     }
 
     /// The columns as of `e`, see [`columns`](super::columns).
     pub fn cells(&mut self, e: u32, env: &Env, out: &mut Vec<i64>) {
-        let sums = self.sums(e, env);
+        let sums = self.sums(e, &[], env);
         let c = category(&sums, env.instant(e));
         let null = super::columns::NULL;
         let (mean, sd) = (c.price_mean_ln.unwrap_or(null), c.price_sd_ln.unwrap_or(null));

@@ -156,10 +156,10 @@ impl<P: Profile> Class<P> {
             dues.sort_unstable();
             dues.dedup();
             dues.into_iter().filter(|d| *d > k).for_each(|d| self.due.entry(d).or_default().push(i));
-            let mut first = k;
+            let (oldest, mut first) = (k.saturating_sub(env.reach), k);
             if let Some(least) = late.first().map(|f| env.pane(f.1.at) + 1) {
                 late.iter().for_each(|f| slot.profile.add(&f.1, env));
-                first = least.max(k.saturating_sub(env.reach));
+                first = least.max(oldest);
                 for (_, fact) in late.iter().filter(|f| tick.scores && f.1.sign > 0) {
                     let e = env.pane(fact.at);
                     if e + 1 + env.reach >= k {
@@ -169,9 +169,10 @@ impl<P: Profile> Class<P> {
                     }
                 }
             }
+            let missed: Vec<Fact> = late.iter().map(|f| f.1).take_while(|f| env.pane(f.at) + 1 < oldest).collect();
             let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
                 self.cells.clear();
-                let live = slot.profile.changed(e, env);
+                let live = slot.profile.changed(e, if e == oldest { &missed } else { &[] }, env);
                 if live {
                     slot.profile.look(e, env, pad, &mut self.cells);
                     self.cells.extend(mark(slot.key, e));

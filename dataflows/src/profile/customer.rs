@@ -8,9 +8,10 @@
 //! step of the price) are one entry, so that a name which stands for many customers stays bounded, too.
 
 use super::env::{DAY, Env, FIVE, HOUR, MINUTE};
-use super::fact::{Fact, class};
+use super::fact::{Fact, class, sums};
 use super::population::step;
 use super::sums::Sums;
+use super::turn::changed;
 use crate::feature::ln_fixed;
 use serde::{Deserialize, Serialize};
 
@@ -171,17 +172,16 @@ impl Customer {
     }
 
     /// Whether the customer has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
-    pub fn changed(&self, e: u32, env: &Env) -> bool {
-        let net = |pane: Option<u32>| {
-            let Some(pane) = pane else { return false };
+    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        let stands = |pane, without: &[Fact]| {
             let from = self.recent.partition_point(|r| r.at < env.instant(pane));
-            let mut net = (0, 0, 0, 0);
-            for r in self.recent[from..].iter().take_while(|r| r.at < env.instant(pane + 1)) {
-                net = (net.0 + r.good.n, net.1 + r.units, net.2 + r.good.cents, net.3 + r.returns);
-            }
-            net != (0, 0, 0, 0)
+            let of = self.recent[from..].iter().take_while(|r| r.at < env.instant(pane + 1));
+            let known = of.fold([0; 4], |[lines, units, cents, returns], r| {
+                [lines + i64::from(r.good.n), units + r.units, cents + r.good.cents, returns + i64::from(r.returns)]
+            });
+            known != sums(without)
         };
-        net(e.checked_sub(1)) || net(e.checked_sub(1 + env.hour))
+        changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
     }
 
     /// Sums up what a look at `e` sees.

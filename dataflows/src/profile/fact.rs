@@ -74,6 +74,13 @@ impl Fact {
     }
 }
 
+/// Lines, units, cents and returns of some records.
+pub fn sums(facts: &[Fact]) -> [i64; 4] {
+    facts.iter().fold([0; 4], |[lines, units, cents, returns], f| {
+        [lines + f.lines(), units + f.units(), cents + f.cents(), returns + f.returns()]
+    })
+}
+
 /// Sums of one category over one hour, told to all workers: what is said of the population.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {

@@ -18,8 +18,8 @@ pub trait Profile: Default + 'static {
     const TABLE: Table;
     /// Takes a record.
     fn add(&mut self, fact: &Fact, env: &Env);
-    /// Whether there is a row at `e`.
-    fn changed(&self, e: u32, env: &Env) -> bool;
+    /// Whether there is a row at `e`. The records of `late`, the oldest first, are known; they came too late for all rows before.
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool;
     /// The looks at which time alone may change what a record of a pane says.
     fn due(pane: u32, env: &Env) -> [u32; 3] {
         [pane + 1 + env.hour; 3]
@@ -53,8 +53,8 @@ impl Profile for seller::Seller {
     fn add(&mut self, fact: &Fact, env: &Env) {
         self.add(fact, env);
     }
-    fn changed(&self, e: u32, env: &Env) -> bool {
-        self.changed(e, env)
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        self.changed(e, late, env)
     }
     fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
         self.cells(e, env.instant(e), env, out);
@@ -80,8 +80,8 @@ impl Profile for product::Product {
     fn add(&mut self, fact: &Fact, env: &Env) {
         self.add(fact, env);
     }
-    fn changed(&self, e: u32, env: &Env) -> bool {
-        self.changed(e, env)
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        self.changed(e, late, env)
     }
     fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
         self.cells(e, env.instant(e), env, out);
@@ -111,8 +111,8 @@ impl Profile for category::Category {
     fn add(&mut self, fact: &Fact, env: &Env) {
         self.add(fact, env);
     }
-    fn changed(&self, e: u32, env: &Env) -> bool {
-        self.changed(e, env)
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        self.changed(e, late, env)
     }
     fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
         self.cells(e, env, out);
@@ -139,8 +139,8 @@ impl Profile for customer::Customer {
     fn add(&mut self, fact: &Fact, _env: &Env) {
         self.add(fact);
     }
-    fn changed(&self, e: u32, env: &Env) -> bool {
-        self.changed(e, env)
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        self.changed(e, late, env)
     }
     fn look(&mut self, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>) {
         self.sum(e, env, pad);

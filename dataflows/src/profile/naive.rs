@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a look sees: the records of one key, as of `e`.
 pub struct Seen<'a> {
     pub facts: Vec<&'a Fact>,
+    /// Those of them that came too late for all rows before `e`.
+    pub late: Vec<&'a Fact>,
     pub e: u32,
     pub now: i64,
     /// The category that the key was last named with.
@@ -97,27 +99,35 @@ impl Seen<'_> {
         refund::mean_rate(self.net(days * DAY, DAY, |f| f.keys[class::CATEGORY]).into_iter().map(|(c, n)| (of(c), n)))
     }
 
+    /// A record enters with the first row that counts it, and leaves an hour after its pane if it ever entered.
+    fn moved(&self) -> Vec<Vec<&Fact>> {
+        let pane = |f: &Fact| self.env.pane(f.at);
+        let of = |p: u32, late: bool| {
+            let facts = self.facts.iter().copied().filter(|f| pane(f) == p);
+            facts.filter(|f| late == self.late.iter().any(|l| std::ptr::eq(*l, *f))).collect::<Vec<_>>()
+        };
+        let hour = self.e - self.env.hour;
+        let mut moved = vec![of(self.e - 1, false), of(hour - 1, false)];
+        moved.extend((hour..self.e).map(|p| of(p, true)));
+        moved
+    }
+
     pub fn seller_changed(&self) -> bool {
-        let differs = |p: u32| {
-            let mut net: BTreeMap<(u64, u64), i64> = BTreeMap::new();
-            for f in self.facts.iter().filter(|f| self.env.pane(f.at) == p) {
-                *net.entry((f.keys[class::CUSTOMER], f.keys[class::CATEGORY])).or_default() += f.lines();
-            }
+        let differs = |of: &Vec<&Fact>| {
+            let mut net: BTreeMap<(u64, u64, i64), i64> = BTreeMap::new();
+            let key = |f: &Fact| (f.keys[class::CUSTOMER], f.keys[class::CATEGORY], f.at / MINUTE);
+            of.iter().for_each(|f| *net.entry(key(f)).or_default() += f.lines());
             net.values().any(|n| *n != 0)
         };
-        self.changed() || differs(self.e - 1) || differs(self.e - 1 - self.env.hour)
+        self.changed() || self.moved().iter().any(differs)
     }
 
     pub fn changed(&self) -> bool {
-        let pane = |p: u32| {
-            let mut sums = [0; 4];
-            for f in self.facts.iter().filter(|f| self.env.pane(f.at) == p) {
-                let one = [f.lines(), f.units(), f.cents(), f.returns()];
-                sums.iter_mut().zip(one).for_each(|(a, b)| *a += b);
-            }
-            sums != [0; 4]
+        let sums = |of: &Vec<&Fact>| {
+            let sums = of.iter().map(|f| [f.lines(), f.units(), f.cents(), f.returns()]);
+            sums.fold([0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]))
         };
-        pane(self.e - 1) || pane(self.e - 1 - self.env.hour)
+        self.moved().iter().any(|of| sums(of) != [0; 4])
     }
 
     pub fn seller(&self) -> Vec<i64> {
@@ -214,7 +224,8 @@ impl Seen<'_> {
 
     fn category_sums(&self, e: u32) -> CategorySums {
         let mut sums = CategorySums::default();
-        let seen = || self.facts.iter().filter(|f| self.env.pane(f.at) < e);
+        let late = |f: &Fact| e < self.e && self.late.iter().any(|l| std::ptr::eq(*l, f));
+        let seen = || self.facts.iter().filter(|f| self.env.pane(f.at) < e && !late(f));
         let from = self.env.instant(e) - 30 * MINUTE;
         for f in seen().filter(|f| f.at >= from) {
             let ln = ln_fixed(f.price);

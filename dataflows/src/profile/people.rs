@@ -7,6 +7,7 @@
 //! Memory: 40 bytes for each line of the last two hours, and about 50 for each customer of the hour, 80 more with orders.
 
 use super::env::{Env, MINUTE};
+use super::fact::{Fact, class};
 use crate::feature::concentration::Buyers;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,20 @@ pub struct Line {
     pub category: u64,
     /// 1, or -1 for a cancellation.
     pub n: i64,
+}
+
+impl Line {
+    /// The line of a record.
+    pub fn of(fact: &Fact) -> Line {
+        Line { at: fact.at, customer: fact.keys[class::CUSTOMER], category: fact.keys[class::CATEGORY], n: fact.lines() }
+    }
+}
+
+/// Whether lines come to something for any customer, category and minute: what one customer bought, another may have cancelled.
+pub fn differ(lines: impl Iterator<Item = Line>) -> bool {
+    let mut net: BTreeMap<(u64, u64, i64), i64> = BTreeMap::new();
+    lines.for_each(|l| *net.entry((l.customer, l.category, l.at / MINUTE)).or_default() += l.n);
+    net.values().any(|&n| n != 0)
 }
 
 /// See the [module](self).
@@ -96,15 +111,10 @@ impl People {
         self.e = e;
     }
 
-    /// Whether the lines of a pane come to something for any customer and category: what one of them bought, another may have
-    /// cancelled.
-    pub fn differ(&self, pane: u32, env: &Env) -> bool {
+    /// The lines of a pane.
+    pub fn pane(&self, pane: u32, env: &Env) -> impl Iterator<Item = Line> {
         let bound = |pane: u32| self.lines.partition_point(|l| env.pane(l.at) < pane);
-        let mut net: BTreeMap<(u64, u64), i64> = BTreeMap::new();
-        for line in self.lines.range(bound(pane)..bound(pane + 1)) {
-            *net.entry((line.customer, line.category)).or_default() += line.n;
-        }
-        net.values().any(|&n| n != 0)
+        self.lines.range(bound(pane)..bound(pane + 1)).copied()
     }
 
     fn count(&mut self, line: &Line, sign: i64, env: &Env) {

@@ -6,8 +6,9 @@
 
 use super::columns::NULL;
 use super::env::{DAY, Env, HOUR};
-use super::fact::{Fact, class};
+use super::fact::{Fact, class, sums};
 use super::ring::{Panes, Ring};
+use super::turn::changed;
 use crate::feature::elapsed::{age, since_last};
 use crate::feature::price::{OWN_SPAN, PriceHistory, ln4, price_score, size};
 use crate::feature::price_change::price_change;
@@ -50,9 +51,9 @@ impl Product {
     }
 
     /// Whether the product has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
-    pub fn changed(&self, e: u32, env: &Env) -> bool {
-        let pane = |p: Option<u32>| p.is_some_and(|p| self.slides.pane(p) != [0; 4]);
-        pane(e.checked_sub(1)) || pane(e.checked_sub(1 + env.hour))
+    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        let stands = |pane, without: &[Fact]| self.slides.pane(pane) != sums(without);
+        changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
     }
 
     /// The columns as of `e`, see [`columns`](super::columns).

@@ -5,10 +5,11 @@
 //! for a seller that sells all the time, and 200 bytes a sale for one that hardly does.
 
 use super::env::{DAY, Env, FIVE, HOUR, MINUTE};
-use super::fact::{Fact, class};
-use super::people::{self, Line, People};
+use super::fact::{Fact, class, sums};
+use super::people::{self, Line, People, differ};
 use super::ring::{Panes, Ring};
 use super::shares::{Days, Shares};
+use super::turn::changed;
 use crate::feature::concentration;
 use crate::feature::elapsed::{age, since_last};
 use crate::feature::mix::divergence;
@@ -66,7 +67,7 @@ impl Seller {
         self.fives.add((fact.at / FIVE) as u32, &[lines, cents]);
         let category = fact.keys[class::CATEGORY];
         self.month.add((fact.at / DAY) as u32, category, lines);
-        self.people.add(Line { at: fact.at, customer: fact.keys[class::CUSTOMER], category, n: lines }, env);
+        self.people.add(Line::of(fact), env);
         if self.first_hour.is_none() {
             match self.young.binary_search_by_key(&pane, |y| y.0) {
                 Ok(i) => self.young[i].1 += fact.units(),
@@ -77,9 +78,12 @@ impl Seller {
 
     /// Whether the seller has a row at `e`: lines (of any customer and category), units, cents or returns entered at `e`, or left
     /// the hour.
-    pub fn changed(&self, e: u32, env: &Env) -> bool {
-        let pane = |p: Option<u32>| p.is_some_and(|p| self.slides.pane(p) != [0; 4] || self.people.differ(p, env));
-        pane(e.checked_sub(1)) || pane(e.checked_sub(1 + env.hour))
+    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        let stands = |pane, without: &[Fact]| {
+            let left_out = without.iter().map(|f| Line { n: -f.lines(), ..Line::of(f) });
+            self.slides.pane(pane) != sums(without) || differ(self.people.pane(pane, env).chain(left_out))
+        };
+        changed(e, late, env, stands, |facts| sums(facts) != [0; 4] || differ(facts.iter().map(Line::of)))
     }
 
     /// The columns as of `e`, see [`columns`](super::columns).

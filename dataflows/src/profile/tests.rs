@@ -62,7 +62,12 @@ fn records(draws: &[Draw]) -> Vec<Record> {
             payment: price % 6,
             ..Fact::default()
         };
-        let earlier: Vec<Record> = all.iter().filter(|r| r.fact.sign == 1 && r.fact.at > at - 3_000_000).copied().collect();
+        // A sale is cancelled once: of one cancelled twice the older lists cannot tell that it does not stand for another.
+        let what_was_sold = |f: &Fact| (f.at, f.keys, f.price, f.quantity, f.payment);
+        let mut net: BTreeMap<_, i64> = BTreeMap::new();
+        all.iter().for_each(|r| *net.entry(what_was_sold(&r.fact)).or_default() += r.fact.lines());
+        let recent = all.iter().filter(|r| r.fact.sign == 1 && r.fact.at > at - 3_000_000);
+        let earlier: Vec<Record> = recent.filter(|r| net[&what_was_sold(&r.fact)] > 0).copied().collect();
         // The newest, the dearest, the median, the first.
         let which = |what: u8| -> Option<Record> {
             let mut of = earlier.clone();
@@ -87,6 +92,8 @@ fn records(draws: &[Draw]) -> Vec<Record> {
             fact = Fact { sign: -1, ..sale.fact };
             delay += at - fact.at;
         }
+        // What is later than the hour and the lateness is told to nobody.
+        let delay = delay.min(HOUR + i64::from(REACH) * SLIDE);
         let learned = ((fact.at + delay) / SLIDE + 1) as u32;
         all.push(Record { fact, learned });
     }
@@ -214,7 +221,8 @@ fn by_definition(records: &[Record]) -> Run {
                 for e in late.map_or(s, |p| p.max(s - REACH))..=s {
                     let mut env = env(&known, e);
                     let now = env.instant(e);
-                    let mut seen = Seen { facts: see(e, i64::MAX), e, now, named: named(e, i64::MAX), env: &mut env };
+                    let late = known.iter().filter(|r| r.learned == e + REACH && pane(r) + 1 < e).map(|r| &r.fact).collect();
+                    let mut seen = Seen { facts: see(e, i64::MAX), late, e, now, named: named(e, i64::MAX), env: &mut env };
                     let live = match c {
                         class::SELLER => seen.seller_changed(),
                         class::CATEGORY => seen.category_changed(),
@@ -242,7 +250,7 @@ fn by_definition(records: &[Record]) -> Run {
                     let e = if c == class::CATEGORY { p } else { e };
                     let mut env = env(&known, e);
                     let now = record.fact.at;
-                    let mut seen = Seen { facts: see(e, before), e, now, named: named(e, before), env: &mut env };
+                    let mut seen = Seen { facts: see(e, before), late: vec![], e, now, named: named(e, before), env: &mut env };
                     let mut found = cells(c, &mut seen);
                     match c {
                         class::PRODUCT => found.extend(seen.of_price(&record.fact)),
