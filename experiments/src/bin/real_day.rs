@@ -30,8 +30,11 @@ struct Arguments {
     keep: Options,
 }
 
-/// What is kept of a window.
-const COLUMNS: [&str; 11] = [
+/// What is kept of a day.
+const DAY: [&str; 4] = ["window_end", "total_sales", "total_revenue", "returned_revenue"];
+
+/// What is kept of an hour.
+const HOUR: [&str; 11] = [
     "window_end",
     "total_sales",
     "total_units",
@@ -57,8 +60,9 @@ fn main() -> Result<()> {
     let rows = last_revisions(lines(&out.join("windows.ndjson"))?);
     let of = |name: &str| rows.iter().filter(|row| row["window"] == name).collect::<Vec<_>>();
     let begins = |row: &Value| row["window_start"].as_str().is_some_and(|start| start.starts_with(&a.day));
-    let hours: Vec<Value> = of("1h/15m").into_iter().filter(|row| begins(row)).map(columns).collect();
-    let days: Vec<Value> = of("1d/1d").into_iter().map(columns).collect();
+    let hours: Vec<Value> = of("1h/15m").into_iter().filter(|row| begins(row)).map(|row| columns(row, &HOUR)).collect();
+    let open = of("1d/1d").into_iter().filter(|row| row["total_sales"] != 0);
+    let days: Vec<Value> = open.map(|row| columns(row, &DAY)).collect();
     ensure!(!hours.is_empty(), "there are no sales on {}", a.day);
     let events = lines(&out.join("events.ndjson"))?.into_iter().filter(begins);
     let events: Vec<Value> = events.map(|e| json!({"type": e["type"], "window": e["window"], "message": e["message"]})).collect();
@@ -81,8 +85,8 @@ fn last_revisions(rows: Vec<Value>) -> Vec<Value> {
     last.into_values().filter(|row| row["deleted"] != true).collect()
 }
 
-fn columns(row: &Value) -> Value {
-    COLUMNS.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect()
+fn columns(row: &Value, names: &[&str]) -> Value {
+    names.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect()
 }
 
 #[cfg(test)]
@@ -94,6 +98,6 @@ mod tests {
         let row = |end: &str, revision: u32, deleted: bool| json!({"window": "1d/1d", "window_end": end, "revision": revision, "deleted": deleted});
         let rows = last_revisions(vec![row("a", 0, false), row("b", 0, false), row("a", 1, false), row("b", 1, true)]);
         assert_eq!(rows, [row("a", 1, false)]);
-        assert_eq!(columns(&rows[0])["window_end"], "a");
+        assert_eq!(columns(&rows[0], &DAY)["window_end"], "a");
     }
 }
