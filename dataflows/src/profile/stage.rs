@@ -72,6 +72,8 @@ pub struct Stage {
     payments: BTreeMap<u8, Ring<2, 4>>,
     together: Together,
     writers: [Writer; class::COUNT],
+    /// Bytes of the last rows of each class: the next ones are about as many.
+    rooms: [usize; class::COUNT],
 }
 
 /// Where a class of keys is gone through.
@@ -85,6 +87,7 @@ struct Desk<'a> {
     pad: &'a mut Sums,
     together: &'a Together,
     writers: &'a [Writer; class::COUNT],
+    rooms: &'a mut [usize; class::COUNT],
     plan: &'a Plan,
     peers: usize,
 }
@@ -106,6 +109,7 @@ impl Stage {
             payments: BTreeMap::new(),
             together: Together::default(),
             writers: std::array::from_fn(|class| Writer::new(columns::of(class))),
+            rooms: [0; class::COUNT],
         }
     }
 
@@ -184,6 +188,7 @@ impl Stage {
             pad: &mut self.pad,
             together: &self.together,
             writers: &self.writers,
+            rooms: &mut self.rooms,
             plan: &self.plan,
             peers: self.peers,
         };
@@ -275,6 +280,7 @@ impl Desk<'_> {
         let (places, facts): (Vec<u32>, Vec<Fact>) = order.into_iter().map(|(place, i)| (place, self.held[i as usize])).unzip();
         let mut scored = Scored { tickets: vec![], cells: vec![] };
         let mut batch = Batch::new(self.s, P::TABLE);
+        batch.reserve(self.rooms[c]);
         let (together, writer, plan, slide) = (self.together, &self.writers[c], self.plan, self.env.slide);
         let pairs = c == class::PRODUCT;
         let mut tick = Tick { k, rows, scores, last: self.last, pad: self.pad };
@@ -286,6 +292,7 @@ impl Desk<'_> {
             let text = if cells.is_some() { list(key, e) } else { "" };
             batch.row((end, 0), name, |out| row(writer, name, (instant, revision), cells, text, out));
         });
+        self.rooms[c] = batch.bytes() + batch.bytes() / 8;
         if !batch.rows.is_empty() {
             give(batch);
         }
