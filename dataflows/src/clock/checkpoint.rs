@@ -35,7 +35,7 @@ impl Checkpoints {
         let (cut, at) = *self.last.get_or_insert((epoch, wall));
         let due = self.hurry == Some(false)
             || match self.every {
-                Every::Epochs(n) => epoch >= cut + n,
+                Every::Epochs(n) => epoch >= cut.saturating_add(n),
                 Every::Millis(n) => at.zip(wall).is_some_and(|(at, now)| now >= at.saturating_add(n)),
             };
         if !due || self.writing.is_some() {
@@ -93,6 +93,12 @@ mod tests {
         assert_eq!(all.kept(kept(8, 0)), Some(vec![kept(8, 0), kept(8, 1)]));
         assert!(!all.writing());
         assert!(!all.begin(10, None) && all.begin(11, None));
+    }
+
+    #[test]
+    fn never_is_never() {
+        let mut all = Checkpoints::new(Every::Epochs(u64::MAX), 1);
+        assert!((5..10).all(|epoch| !all.begin(epoch, None)));
     }
 
     #[test]
