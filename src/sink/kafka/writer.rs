@@ -238,9 +238,7 @@ impl Writer {
             self.tell(&list, open)?;
             self.kill.at("offsets");
         }
-        if !self.exact {
-            self.wait(open)?;
-        }
+        self.wait(open)?;
         self.kill.at("commit-before");
         self.kill.soon_after("commit-during");
         self.end(open)?;
@@ -298,7 +296,7 @@ impl Writer {
         self.producer.context().failed().map_or(Ok(()), |(_, error)| Err(self.why(&error, open)))
     }
 
-    /// Commits, for ever. The client sends what lingers at once, and commits when all of it is delivered.
+    /// Commits, for ever. The caller has waited for what is on its way: the client would look for that in slices of 100 ms.
     fn end(&self, open: &Open) -> Result<(), Error> {
         if !self.exact {
             return Ok(());
