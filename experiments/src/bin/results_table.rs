@@ -152,7 +152,8 @@ fn peers(r: &Value) -> Vec<Fact> {
         for c in job["contenders"].as_array().into_iter().flatten().filter(|c| c["name"] != "vitrine") {
             let (peer, sales) = (text(c, "/name"), number(r, "/sales") / 1e6);
             let version = c["version"].as_str().map_or(String::new(), |version| format!(" {version}"));
-            let what = format!("{name} on {}{version}, {sales} M sales", title(peer));
+            let turns = if r["reps"] == 1 { "one turn".into() } else { format!("{} turns", r["reps"]) };
+            let what = format!("{name} on {}{version}, {sales} M sales, {turns}", title(peer));
             let result = if let Some(why) = c["missing"].as_str() {
                 format!("no number: {}", why.replace('|', "/"))
             } else if let Some(ratio) = c["ratio"].as_f64() {
@@ -255,7 +256,7 @@ mod tests {
         let value = json!({
             "command": "experiments/peers/run --jobs R1", "commit": "0123456789", "dirty": false, "date": format!("{day}T10:00:00.000Z"),
             "machine": {"cpu": cpu, "cores": 2, "memory_bytes": 1u64 << 34, "system": "linux x86_64"},
-            "result": {"sales": 5_000_000, "jobs": [{"job": "R1", "contenders": contenders}]},
+            "result": {"sales": 5_000_000, "reps": 3, "jobs": [{"job": "R1", "contenders": contenders}]},
         });
         Record { name: format!("peers-{day}"), value }
     }
@@ -265,10 +266,9 @@ mod tests {
         let table = table(&[peers_on("2026-01-01", "A", &json!(9.0)), peers_on("2026-01-02", "A", &json!(2.5))]);
         let rows: Vec<&str> = table.lines().collect();
         assert_eq!(rows[0], "Measured on 2 cores of A, 16 GiB, linux x86_64. CPU seconds, medians.");
-        let duckdb =
-            "| R1 on DuckDB 2.0.0, 5 M sales | 2.50 times the CPU seconds of Vitrine, rows equal | `0123456`, 2026-01-02 |";
+        let duckdb = "| R1 on DuckDB 2.0.0, 5 M sales, 3 turns | 2.50 times the CPU seconds of Vitrine, rows equal | `0123456`, 2026-01-02 |";
         assert_eq!(rows[4], duckdb);
-        assert_eq!(rows[5], "| R1 on Flink SQL, 5 M sales | no number: no Java / none | `0123456`, 2026-01-02 |");
+        assert_eq!(rows[5], "| R1 on Flink SQL, 5 M sales, 3 turns | no number: no Java / none | `0123456`, 2026-01-02 |");
         assert_eq!(rows.len(), 6);
     }
 
@@ -279,7 +279,7 @@ mod tests {
         let table = table(&[peers_on("2026-01-01", "A", &json!(9.0)), other]);
         assert!(table.starts_with("| what |"));
         assert!(table.contains("2026-01-01, on 2 cores of A, 16 GiB, linux x86_64 |"), "{table}");
-        assert!(table.contains("| R2 on DuckDB 2.0.0, 5 M sales | other rows than Vitrine's | `0123456`"), "{table}");
+        assert!(table.contains("| R2 on DuckDB 2.0.0, 5 M sales, 3 turns | other rows than Vitrine's | `0123456`"), "{table}");
     }
 
     #[test]
