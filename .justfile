@@ -12,9 +12,10 @@ demo *ARGS:
 test *NAME:
     cargo test {{NAME}}
 
-# the tests of TLS on a real broker; builds OpenSSL, which takes perl and some minutes, and uses the command openssl
+# the tests of TLS and tokens on a real broker; builds OpenSSL and curl, which takes perl, cmake and some minutes, and uses the
+# command openssl
 tls:
-    cargo test --features tls --test end_to_end kafka::tls
+    cargo test --features oidc --test end_to_end -- kafka::tls kafka::oidc
 
 # formatting and lints, as CI holds them
 lint:

@@ -12,6 +12,9 @@ pub mod read;
 mod local;
 #[path = "kafka/secrets.rs"]
 mod secrets;
+#[cfg(feature = "oidc")]
+#[path = "kafka/oidc.rs"]
+mod oidc;
 #[cfg(feature = "tls")]
 #[path = "kafka/tls.rs"]
 mod tls;

@@ -137,6 +137,8 @@ pub struct Batch {
     /// Where each row stands in `text`, and its place in the order of the table.
     pub rows: Vec<RowAt>,
     text: Vec<u8>,
+    /// The names of the rows, by which they are sorted: apart from the lines, so that they lie close together.
+    names: Vec<u8>,
     /// Parts of `text` that the certificate leaves out, in order.
     cuts: Vec<(u32, u32)>,
     /// Rows of `windows` as values.
@@ -158,23 +160,17 @@ impl Batch {
         Batch { s, table: table as u8, ..Batch::default() }
     }
 
-    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (u32, u32) {
-        let from = self.text.len() as u32;
-        write(&mut self.text);
-        (from, self.text.len() as u32)
-    }
-
     /// Adds a row with its place in the order: the end of its window, its `as_of` or its input, and its offset.
-    pub fn row(&mut self, (end, offset): (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        let name = self.append(|text| text.extend_from_slice(name.as_bytes()));
-        let line = self.append(write);
-        self.rows.push(RowAt { end, offset, name, line });
+    pub fn row(&mut self, place: (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.row_named(place, name.as_bytes(), write);
     }
 
     /// The same with a place of any bytes.
     pub fn row_named(&mut self, (end, offset): (u32, u64), name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
-        let name = self.append(|text| text.extend_from_slice(name));
-        let line = self.append(write);
+        let (name_at, line_at) = (self.names.len() as u32, self.text.len() as u32);
+        self.names.extend_from_slice(name);
+        write(&mut self.text);
+        let (name, line) = ((name_at, self.names.len() as u32), (line_at, self.text.len() as u32));
         self.rows.push(RowAt { end, offset, name, line });
     }
 
@@ -216,7 +212,7 @@ impl Batch {
     }
 
     fn place(&self, row: &RowAt) -> (u32, u64, &[u8]) {
-        (row.end, row.offset, self.part(row.name))
+        (row.end, row.offset, &self.names[row.name.0 as usize..row.name.1 as usize])
     }
 
     fn line(&self, row: &RowAt) -> &[u8] {

@@ -21,6 +21,8 @@ pub mod delta;
 pub mod told;
 pub mod heads;
 pub mod facts;
+pub mod note;
+pub mod signed;
 pub mod fold;
 pub mod journal;
 pub mod combine;

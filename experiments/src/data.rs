@@ -20,7 +20,6 @@ use vitrine::generate::catalogue::{Product, catalogue};
 /// 2026-01-31T10:00:00Z
 const START: i64 = 1_769_853_600_000;
 const SELLERS: usize = 10_000;
-const CUSTOMERS: u64 = 200_000;
 const JITTER: u64 = 1_900;
 const SLACK: i64 = 2_000;
 const PAYMENTS: [&str; 6] = ["PIX", "Credit Card Cash", "Credit Card Installments", "Bank Slip", "Debit", "Digital Wallet"];
@@ -46,9 +45,9 @@ pub struct Data {
     /// Cancelled sales, in per cent
     #[arg(long, default_value_t = 0, value_name = "PERCENT")]
     pub cancelled: u64,
-    /// Name customers, and count their orders
-    #[arg(long)]
-    pub customers: bool,
+    /// Name customers, so many, and count their orders
+    #[arg(long, default_value_t = 0, num_args = 0..=1, default_missing_value = "200000", value_name = "N")]
+    pub customers: u64,
 }
 
 impl Data {
@@ -58,7 +57,7 @@ impl Data {
     /// When it cannot be written.
     pub fn file(&self, folder: &Path) -> Result<PathBuf> {
         let Data { sales, minutes, late, cancelled, customers } = self;
-        let with = if *customers { "-customers" } else { "" };
+        let with = if *customers > 0 { format!("-customers{customers}") } else { String::new() };
         let path = folder.join(format!("sales-{sales}-{minutes}m-late{late}-cancelled{cancelled}{with}.ndjson"));
         if !path.exists() {
             std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
@@ -92,7 +91,7 @@ impl Data {
                 at,
                 seller: sellers.draw(&mut random) as u32,
                 product: products.draw(&mut random) as u32,
-                customer: self.customers.then(|| random.below(CUSTOMERS)),
+                customer: (self.customers > 0).then(|| random.below(self.customers)),
                 discount: random.below(21) as u32,
                 quantity: [1, 1, 1, 1, 1, 2, 2, 3, 4, 5][random.below(10) as usize],
                 payment: random.below(6) as u32,
@@ -212,14 +211,14 @@ mod tests {
     fn decoded(data: &Data) -> (usize, dataflows::sale::Decoded) {
         let mut bytes = vec![];
         data.write(&mut bytes).unwrap();
-        let plan = crate::job::Job::R4.plan(true).unwrap();
+        let plan = crate::job::Job::R4.plan(true, &[]).unwrap();
         let (length, mut names) = (bytes.len(), Dictionaries::default());
         (length, Decoder::new(crate::job::schema(&plan)).block(Format::Json, 0, bytes, 0, 0, length, &mut names))
     }
 
     #[test]
     fn all_records_are_valid_and_of_the_usual_length() {
-        let (bytes, all) = decoded(&Data { sales: 5_000, minutes: 3, late: 5, cancelled: 1, customers: false });
+        let (bytes, all) = decoded(&Data { sales: 5_000, minutes: 3, late: 5, cancelled: 1, customers: 0 });
         assert_eq!(all.rejects, vec![]);
         let cancelled = all.sales.iter().filter(|s| s.op == Op::Cancel).count();
         assert!((20..100).contains(&cancelled) && all.sales.len() == 5_000 + cancelled);
@@ -230,7 +229,7 @@ mod tests {
     #[test]
     fn nothing_is_late_unless_it_was_asked_for() {
         for late in [0, 5] {
-            let (_, all) = decoded(&Data { sales: 20_000, minutes: 10, late, cancelled: 1, customers: true });
+            let (_, all) = decoded(&Data { sales: 20_000, minutes: 10, late, cancelled: 1, customers: 200_000 });
             let mut largest = i64::MIN;
             let behind = all.sales.iter().filter(|s| {
                 largest = largest.max(s.at);

@@ -1,6 +1,6 @@
 //! The reference jobs as settings of the pipeline.
 
-use dataflows::plan::{Plan, Spec};
+use dataflows::plan::{Plan, ProfileSpec, Spec};
 use dataflows::schema::{Limits, Schema};
 use std::sync::Arc;
 
@@ -17,6 +17,28 @@ pub enum Job {
     R4,
 }
 
+/// What the settings leave off unless it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Also {
+    /// `[detect]` and `[signals]`: the detectors
+    Detectors,
+    /// `[features] all`
+    Features,
+    /// `[scores]`
+    Scores,
+}
+
+impl Also {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Also::Detectors => "detectors",
+            Also::Features => "features",
+            Also::Scores => "scores",
+        }
+    }
+}
+
 impl Job {
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -28,11 +50,11 @@ impl Job {
         }
     }
 
-    /// The plan; `orders`: whether orders of customers are counted.
+    /// The plan, with what is asked for beside it; `orders`: whether orders of customers are counted.
     ///
     /// # Errors
     /// When the settings do not fit together, which would be a fault of this program.
-    pub fn plan(self, orders: bool) -> anyhow::Result<Arc<Plan>> {
+    pub fn plan(self, orders: bool, also: &[Also]) -> anyhow::Result<Arc<Plan>> {
         let mut spec = Spec::default();
         let keep = match self {
             Job::R1 => 0..1,
@@ -43,6 +65,10 @@ impl Job {
         spec.windows = spec.windows[keep].to_vec();
         spec.features.enabled = matches!(self, Job::R3 | Job::R4);
         spec.features.orders = orders;
+        let on = |what| also.contains(&what);
+        (spec.detect.enabled, spec.signals.enabled) = (on(Also::Detectors), on(Also::Detectors));
+        let all = on(Also::Features);
+        spec.profiles = ProfileSpec { sellers: all, categories: all, products: all, customers: all, scores: on(Also::Scores) };
         Ok(Arc::new(Plan::new(&spec)?))
     }
 }

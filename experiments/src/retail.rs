@@ -4,39 +4,23 @@ use anyhow::{Context, Result};
 use dataflows::decode::{Decoder, Format};
 use dataflows::dictionary::Dictionaries;
 use dataflows::sale::Sale;
-use dataflows::schema::{From, Schema};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What `data/uci_online_retail.toml` says.
-fn schema() -> Schema {
-    let name = |name: &str| From::Fields(vec![name.into()]);
-    let fields = [
-        ("id_sale", From::Template("{InvoiceNo}:{_record}".into())),
-        ("id_product", name("StockCode")),
-        ("nm_product", name("Description")),
-        ("nm_category", From::Constant("Gifts".into())),
-        ("seller", name("Country")),
-        ("id_customer", name("CustomerID")),
-        ("price", name("UnitPrice")),
-        ("quantity", name("Quantity")),
-        ("tp_payment", From::Constant("PIX".into())),
-        ("sale_date", name("InvoiceDate")),
-    ];
-    Schema { fields: fields.into(), negative_quantity_is_return: true, zone: chrono_tz::Tz::Europe__London, ..Schema::default() }
-}
+use vitrine::settings::{Given, Settings};
 
 /// The valid records of the gzipped CSV file, in its order, which is that of their dates; returns are among them.
 ///
 /// # Errors
 /// When the file cannot be read, or is another one.
 pub fn sales(path: &Path) -> Result<Vec<Sale>> {
+    let profile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/uci_online_retail.toml");
+    let schema = Settings::load(&Given { file: Some(profile), ..Given::default() })?.schema;
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
     let mut bytes = vec![];
     flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
-    let mut decoder = Decoder::new(Arc::new(schema()));
+    let mut decoder = Decoder::new(Arc::new(schema));
     let header = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
     decoder.header(0, &bytes[..header])?;
     let until = bytes.len();

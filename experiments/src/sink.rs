@@ -22,9 +22,11 @@ pub struct Seen {
     /// The ticks with rows in a compared table, in order.
     pub ticks: Vec<Tick>,
     /// Rows of all tables, by [`Table`] as index.
-    pub rows: [u64; 6],
+    pub rows: [u64; Table::COUNT],
     /// Bytes of all tables.
     pub bytes: u64,
+    /// The certificate of all rows.
+    pub certificate: String,
     /// The lines that were asked for.
     pub kept: Vec<u8>,
 }
@@ -59,6 +61,7 @@ impl RowSink for Null {
             *all += new;
         }
         seen.bytes += rows.lines.iter().map(|l| l.len() as u64).sum::<u64>();
+        seen.certificate.clone_from(&rows.certificate);
         if let Some((learned, table)) = self.keep
             && learned == rows.learned
         {

@@ -15,14 +15,20 @@ use timely::worker::Worker;
 pub struct Stages(BTreeMap<String, f64>);
 
 /// Stages and the operators in them, in the order of the flow. What fits nowhere is timely's own.
-const STAGES: [(&str, &[&str]); 8] = [
+const STAGES: [(&str, &[&str]); 14] = [
     ("read and decode", &["Read", "Pull", "Decode"]),
-    ("clock", &["Clock", "Bind", "Bound", "Count"]),
+    ("clock", &["Clock", "Bind", "Bound", "Count", "Tally", "Letters"]),
+    ("profiles: gather", &["Gather"]),
+    ("profiles: bought together", &["BoughtTogether"]),
+    ("profiles: rows", &["Profiles"]),
+    ("profiles: scores", &["Scores"]),
     ("combine", &["Combine"]),
     ("stores", &["SellersStore", "CategoriesStore", "ProductsStore", "Totals", "Amounts"]),
     ("arrange", &["Align", "Map", "Concatenate", "Arrange"]),
     ("count and greatest", &["CountTotals", "CountSellers", "CountCategories", "Best", "Biggest"]),
     ("rows", &["Windows", "Serve"]),
+    ("detectors: counts", &["Baskets", "Counts", "Notify"]),
+    ("detectors: sales", &["ProductSignals", "CategorySignals", "ShopSignals", "StockSignals"]),
     ("collect", &["Collect"]),
 ];
 

@@ -71,8 +71,8 @@ impl ClientContext for Contact {
     }
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) = error.rdkafka_error_code() {
-            // `sasl_ssl://host:port/bootstrap: SASL authentication error: ... (after 5ms in state ...)`
-            let plain = reason.split_once(": ").map_or(reason, |(_, plain)| plain);
+            // `sasl_ssl://host:port/bootstrap: SASL authentication error: ... (after 5ms in state ...)`; of a token without a broker.
+            let plain = reason.split_once(": ").filter(|(broker, _)| broker.contains("://")).map_or(reason, |(_, plain)| plain);
             let plain = plain.split(" (after ").next().unwrap_or(plain);
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain.to_owned());
         }

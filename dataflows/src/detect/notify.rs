@@ -5,7 +5,7 @@ use super::signal::Signal;
 use crate::clock::Failure;
 use crate::clock::context::add;
 use crate::edge::{Batch, Table};
-use crate::pane::fold::Note;
+use crate::pane::note::Note;
 use crate::row::json;
 use crate::site::Site;
 use crate::time::Bi;

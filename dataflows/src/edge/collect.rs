@@ -8,7 +8,7 @@ use super::letters::Word;
 use super::order::{Leaves, Order};
 use super::{Batch, Marks, RowSink};
 use crate::clock::context::{Context, Failure, add};
-use crate::pane::fold::{Note, fate};
+use crate::pane::note::{Note, fate};
 use crate::site::Site;
 use crate::time::Bi;
 use serde::{Deserialize, Serialize};

@@ -58,10 +58,11 @@ pub fn season_trend(minutes: &[(i64, i64); MINUTES], lines: i64) -> SeasonTrend 
             k += 1;
         }
     }
-    slopes.sort_unstable_by(f64::total_cmp);
+    let middle = slopes.len() / 2;
+    let (_, median, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
     // The mean of 10 cents a minute is the least a slope is held against, as for the least squares.
     let level = (sums.s0.max(10 * MINUTES as i64)) as f64 / MINUTES as f64;
-    let theil_sen = (slopes[slopes.len() / 2] * MINUTES as f64 / level).clamp(-5.0, 5.0);
+    let theil_sen = (*median * MINUTES as f64 / level).clamp(-5.0, 5.0);
     let z = if s == 0 { 0.0 } else { (s - s.signum()) as f64 / libm::sqrt(variance(y)) };
     SeasonTrend {
         trend: columns.trend,

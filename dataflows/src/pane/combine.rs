@@ -2,9 +2,10 @@
 
 use super::delta::{AmountDelta, Delta, Lump};
 use super::facts::{CategoryFact, ProductFact};
-use super::fold::{Closed, Fold, Note};
+use super::fold::{Closed, Fold};
 use super::heads::Heads;
 use super::journal::{Journal, Past};
+use super::note::Note;
 use super::store::downgrade;
 use super::tally::{CategoryTally, Count, SellerTally};
 use crate::clock::Failure;

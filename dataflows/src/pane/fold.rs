@@ -7,10 +7,11 @@
 use super::delta::{AmountDelta, Customer, Delta, Lump};
 use super::facts::{Facts, Spoken};
 use super::heads::{Crier, Heads};
+use super::note::{Note, fate};
+use super::signed::{Logs, Signed};
 use super::tally::{CategoryTally, Count, SellerTally, Tally};
 use super::told::Told;
 use crate::dictionary::{Dictionaries, Dictionary};
-use crate::feature::ln_fixed;
 use crate::plan::{Plan, ceil};
 use crate::release::Released;
 use crate::sale::{Op, Sale};
@@ -20,41 +21,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Panes at most this far ahead of the open tick are found by index.
 const NEAR: usize = 1024;
-
-/// What worker 0 must know of what a worker learned at a tick.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Note {
-    /// The system tick.
-    pub s: u32,
-    /// Records by fate: rejected, too late, duplicate, accepted.
-    pub fates: [u64; 4],
-    /// Of the accepted ones, those whose pane had closed.
-    pub late: u64,
-    /// The least and greatest epoch that released records while the tick was open; `None` when none did.
-    pub epochs: Option<(u64, u64)>,
-    /// The least event time of an accepted record that was learned, `i64::MAX` without one.
-    pub first: i64,
-    /// By window definition: closed instances that a late record did not revise, being older than the allowed lateness.
-    pub unrevised: Vec<u64>,
-}
-
-impl Note {
-    fn new(s: u32, windows: usize) -> Note {
-        Note { s, fates: [0; 4], late: 0, epochs: None, first: i64::MAX, unrevised: vec![0; windows] }
-    }
-}
-
-/// Indices into [`Note::fates`].
-pub mod fate {
-    /// Broke a rule.
-    pub const REJECTED: usize = 0;
-    /// No window or feature takes it any more.
-    pub const TOO_LATE: usize = 1;
-    /// Was accepted before.
-    pub const DUPLICATE: usize = 2;
-    /// Counted.
-    pub const ACCEPTED: usize = 3;
-}
 
 /// What a checkpoint holds of the sales that wait: those in open panes, and what their ids mean.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -89,20 +55,6 @@ pub struct Closed {
 
 /// For the owners of sellers, categories and products.
 type Messages = (Vec<Delta<SellerTally>>, Vec<Delta<CategoryTally>>, Vec<Delta<Count>>);
-
-/// Logarithms of prices, remembered: prices repeat. The greatest of them is below 2^25.
-struct Logs(Vec<(u32, i32)>);
-
-impl Logs {
-    #[inline]
-    fn of(&mut self, price: u32) -> i64 {
-        let i = (price.wrapping_mul(0x9E37_79B9) >> 20) as usize;
-        if self.0[i].0 != price {
-            self.0[i] = (price, ln_fixed(price) as i32);
-        }
-        self.0[i].1.into()
-    }
-}
 
 /// Which block was the newest at which tick, for the last ticks, coarsely.
 struct Recent {
@@ -165,7 +117,7 @@ impl Fold {
             told: std::array::from_fn(|_| Told::new(me, peers, hold)),
             facts: Facts::new(plan, me, peers),
             crier: Crier::new(plan, peers),
-            logs: Logs(vec![(0, 0); 4096]),
+            logs: Logs::default(),
             sweep_at: 4096,
             recent: Recent { hold, blocks: VecDeque::new() },
         }
@@ -468,45 +420,4 @@ fn row<V>(to: &mut Delta<V>, id: u32, pane: Option<u32>, v: V) {
     to.ids.push(id);
     to.panes.extend(pane);
     to.tallies.push(v);
-}
-
-/// A sale as what it adds to each class; a cancellation is negative. A return adds to the lump only.
-struct Signed {
-    seller: SellerTally,
-    category: CategoryTally,
-    product: Count,
-}
-
-impl Signed {
-    #[inline]
-    fn of(sale: &Sale, logs: &mut Logs, lump: &mut Lump) -> Option<Signed> {
-        let (units, cents) = (i64::from(sale.quantity), sale.cents());
-        let sign = match sale.op {
-            Op::Sale => 1,
-            Op::Cancel => -1,
-            Op::Stock => return None,
-            Op::Return => {
-                lump.sums[3] += units;
-                lump.sums[4] += cents;
-                return None;
-            }
-        };
-        let (units, cents) = (sign * units, sign * cents);
-        lump.sums[0] += sign;
-        lump.sums[1] += units;
-        lump.sums[2] += cents;
-        let ln = logs.of(sale.price);
-        let anonymous = if sale.customer == [0, 0] { sign } else { 0 };
-        Some(Signed {
-            seller: SellerTally { sales: sign, units, cents, anonymous },
-            category: CategoryTally {
-                sales: sign,
-                units,
-                cents,
-                ln: sign * ln,
-                ln2: i128::from(sign) * i128::from(ln) * i128::from(ln),
-            },
-            product: Count(sign),
-        })
-    }
 }

@@ -230,7 +230,7 @@ pub fn baskets<'s>(items: Stream<'s, Bi, Vec<Items>>, site: &Site) -> Stream<'s,
         Err(problem) => context.fail(Failure::Input(problem)),
     }
     let to = Exchange::new(|items: &Items| u64::from(items.to));
-    items.unary_frontier::<CapacityContainerBuilder<Vec<Bought>>, _, _, _>(to, "Baskets", move |cap, _| {
+    items.unary_frontier::<CapacityContainerBuilder<Vec<Bought>>, _, _, _>(to, "BoughtTogether", move |cap, _| {
         let mut cap = Some(cap);
         move |(input, frontier), output| {
             input.for_each(|_, data| {

@@ -143,12 +143,14 @@ impl Category {
         out.extend([c.trend, c.trend_se, c.revenue, c.volume, mean, sd, c.n, c.n]);
         let whole = env.whole_hours(e);
         let end = env.instant(e).div_euclid(MINUTE);
-        let mut minutes = [(0, 1_000_000); MINUTES];
-        for (i, minute) in minutes.iter_mut().enumerate() {
-            let number = end - MINUTES as i64 + i as i64;
-            let (first, last) = self.panes(number, number + 1, env);
-            minute.0 = self.slides.range(first..last).map(|s| s.1.cents).sum();
-            minute.1 = self.season((number / 60) as u32, whole).index;
+        let oldest = end - MINUTES as i64;
+        let mut minutes: [(i64, i64); MINUTES] =
+            std::array::from_fn(|i| (0, self.season(((oldest + i as i64) / 60) as u32, whole).index));
+        let (first, last) = self.panes(oldest, end, env);
+        for (pane, s) in self.slides.range(first..last) {
+            if let Ok(i) = usize::try_from(env.instant(*pane).div_euclid(MINUTE) - oldest) {
+                minutes[i].0 += s.cents;
+            }
         }
         let t = season_trend(&minutes, sums.trend_n);
         out.extend([t.trend, t.error, t.theil_sen, t.mann_kendall]);

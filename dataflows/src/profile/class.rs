@@ -57,6 +57,7 @@ pub struct Class<P: Profile> {
     due: BTreeMap<u32, Vec<u32>>,
     said: Said,
     cells: Vec<i64>,
+    dues: Vec<u32>,
     swept: u32,
 }
 
@@ -69,6 +70,7 @@ impl<P: Profile> Default for Class<P> {
             due: BTreeMap::new(),
             said: Said::default(),
             cells: vec![],
+            dues: vec![],
             swept: 0,
         }
     }
@@ -123,21 +125,20 @@ impl<P: Profile> Class<P> {
         self.index.len()
     }
 
-    /// Takes the records of a tick, each with the place of its key, in any order. Says each row that differs from what was said:
+    /// Takes the records of a tick in the order of keys and then of records, each with the place of its key. Says each row that differs from what was said:
     /// its look, key, revision, and columns unless it is taken back. `mark` stands for what else a row of a key shows.
     #[expect(clippy::too_many_arguments, reason = "two of them are places for what comes out")]
     pub fn tick(
         &mut self,
         tick: &mut Tick,
-        facts: &mut [(u32, Fact)],
+        (places, facts): (&[u32], &[Fact]),
         env: &mut Env,
         scored: &mut Scored,
         mark: impl Fn(u64, u32) -> Option<i64>,
         mut say: impl FnMut(u32, &str, u64, u32, Option<&[i64]>),
     ) {
         let k = tick.k;
-        facts.sort_unstable();
-        let mut keys: Vec<u32> = facts.chunk_by(|a, b| a.0 == b.0).map(|f| f[0].0).collect();
+        let mut keys: Vec<u32> = places.chunk_by(|a, b| a == b).map(|places| places[0]).collect();
         while let Some(mut due) = self.due.first_entry().filter(|d| *d.key() <= k) {
             keys.append(due.get_mut());
             due.remove();
@@ -145,22 +146,25 @@ impl<P: Profile> Class<P> {
         keys.sort_unstable();
         keys.dedup();
         self.said.forget(k.saturating_sub(env.reach));
-        let mut rest = &*facts;
+        let mut from = 0;
         for i in keys {
-            let (own, others) = rest.split_at(rest.partition_point(|f| f.0 <= i));
-            rest = others;
+            let own = &facts[from..from + places[from..].iter().take_while(|place| **place == i).count()];
+            from += own.len();
             let Some(slot) = &mut self.slots[i as usize] else { continue };
-            let on_time = own.partition_point(|f| env.pane(f.1.at) + 1 < k);
+            let on_time = own.partition_point(|f| env.pane(f.at) + 1 < k);
             let (late, own) = own.split_at(on_time);
-            let mut dues: Vec<u32> = own.iter().chain(late).flat_map(|f| P::due(env.pane(f.1.at), env)).collect();
-            dues.sort_unstable();
-            dues.dedup();
-            dues.into_iter().filter(|d| *d > k).for_each(|d| self.due.entry(d).or_default().push(i));
+            self.dues.clear();
+            let panes = late.iter().chain(own).map(|f| env.pane(f.at));
+            let mut seen = None;
+            panes.filter(|pane| seen.replace(*pane) != Some(*pane)).for_each(|pane| self.dues.extend(P::due(pane, env)));
+            self.dues.sort_unstable();
+            self.dues.dedup();
+            self.dues.iter().filter(|d| **d > k).for_each(|d| self.due.entry(*d).or_default().push(i));
             let (oldest, mut first) = (k.saturating_sub(env.reach), k);
-            if let Some(least) = late.first().map(|f| env.pane(f.1.at) + 1) {
-                late.iter().for_each(|f| slot.profile.add(&f.1, env));
+            if let Some(least) = late.first().map(|f| env.pane(f.at) + 1) {
+                late.iter().for_each(|f| slot.profile.add(f, env));
                 first = least.max(oldest);
-                for (_, fact) in late.iter().filter(|f| tick.scores && f.1.sign > 0) {
+                for fact in late.iter().filter(|f| tick.scores && f.sign > 0) {
                     let e = env.pane(fact.at);
                     if e + 1 + env.reach >= k {
                         slot.profile.begin(e, env, tick.pad);
@@ -169,10 +173,10 @@ impl<P: Profile> Class<P> {
                     }
                 }
             }
-            let missed: Vec<Fact> = late.iter().map(|f| f.1).take_while(|f| env.pane(f.at) + 1 < oldest).collect();
+            let missed = &late[..late.partition_point(|f| env.pane(f.at) + 1 < oldest)];
             let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
                 self.cells.clear();
-                let live = slot.profile.changed(e, if e == oldest { &missed } else { &[] }, env);
+                let live = slot.profile.changed(e, if e == oldest { missed } else { &[] }, env);
                 if live {
                     slot.profile.look(e, env, pad, &mut self.cells);
                     self.cells.extend(mark(slot.key, e));
@@ -187,15 +191,15 @@ impl<P: Profile> Class<P> {
             }
             if tick.scores && !own.is_empty() {
                 slot.profile.begin(k, env, tick.pad);
-                for same in own.chunk_by(|a, b| a.1.at == b.1.at) {
-                    for (_, fact) in same.iter().filter(|f| f.1.sign > 0) {
+                for same in own.chunk_by(|a, b| a.at == b.at) {
+                    for fact in same.iter().filter(|f| f.sign > 0) {
                         slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
                         scored.tickets.push(fact.ticket);
                     }
-                    same.iter().for_each(|f| slot.profile.enter(&f.1, k, env, tick.pad));
+                    same.iter().for_each(|f| slot.profile.enter(f, k, env, tick.pad));
                 }
             } else {
-                own.iter().for_each(|f| slot.profile.add(&f.1, env));
+                own.iter().for_each(|f| slot.profile.add(f, env));
             }
             if tick.rows && k <= tick.last {
                 row(slot, k, env, tick.pad);

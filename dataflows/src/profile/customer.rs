@@ -126,7 +126,17 @@ fn merge<T, K: Ord>(list: &mut Vec<T>, key: impl Fn(&T) -> K, new: T, add: impl 
                 list.remove(i);
             }
         }
-        Err(i) => list.insert(i, new),
+        Err(i) => {
+            room(list);
+            list.insert(i, new);
+        }
+    }
+}
+
+/// Room for one more: most customers buy little, so a list begins with one place and not with four.
+fn room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len().max(1));
     }
 }
 
@@ -137,6 +147,7 @@ impl Customer {
         let Recent { at, good, units, ln, payment, returns, .. } = new;
         let (n, day) = (good.n, good.day);
         let place = self.recent.partition_point(|r| r.at <= at);
+        room(&mut self.recent);
         self.recent.insert(place, new);
         let new = Day { day, n, returns, units, ln, ln2: i64::from(n) * ln * ln };
         merge(

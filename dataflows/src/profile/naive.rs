@@ -93,7 +93,7 @@ impl Seen<'_> {
     fn prior(&self, days: i64) -> i64 {
         let sums = self.env.sums(self.e);
         let of = |category| {
-            let (sales, returns) = sums.refunds(category);
+            let (sales, returns) = sums.category(category).map_or((0, 0), |c| (c.n, c.returns));
             refund::category_rate(sales, returns)
         };
         refund::mean_rate(self.net(days * DAY, DAY, |f| f.keys[class::CATEGORY]).into_iter().map(|(c, n)| (of(c), n)))
@@ -199,7 +199,7 @@ impl Seen<'_> {
         out.push(if n == 0 { NULL } else { (all[(n - 1) / 2] + all[n / 2]) * 50 });
         out.push(price_change(&self.prices(), None, self.env.instant(self.e), &mut vec![]).days);
         out.push(size(&own).into());
-        let (sales, returns) = self.env.sums(self.e).refunds(self.named);
+        let (sales, returns) = self.env.sums(self.e).category(self.named).map_or((0, 0), |c| (c.n, c.returns));
         out.extend(self.refunds(HOUR, refund::category_rate(sales, returns)));
         let instants = self.instants();
         out.push(since_last(self.now, instants.last().copied()));

@@ -8,6 +8,7 @@
 
 use super::env::{Env, MINUTE};
 use super::fact::{Fact, class};
+use super::shares::plus;
 use crate::feature::concentration::Buyers;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -49,10 +50,11 @@ pub struct People {
     lo: usize,
     hi: usize,
     net: HashMap<u64, i64>,
-    /// How many customers have so many lines, of those above 0.
-    ranks: BTreeMap<i64, u32>,
+    /// By number of lines above 0: how many customers have so many. The last one is not 0.
+    ranks: Vec<u32>,
     buyers: Buyers,
-    mix: BTreeMap<u64, i64>,
+    /// Net lines by category, in the order of categories.
+    mix: Vec<(u64, i64)>,
     /// Net lines by (pane, customer), and by (minute, customer) the panes in which they are above 0.
     panes: HashMap<(u32, u64), i64>,
     minutes: HashMap<(u32, u64), u32>,
@@ -119,11 +121,7 @@ impl People {
 
     fn count(&mut self, line: &Line, sign: i64, env: &Env) {
         let by = sign * line.n;
-        let mix = self.mix.entry(line.category).or_default();
-        *mix += by;
-        if *mix == 0 {
-            self.mix.remove(&line.category);
-        }
+        plus(&mut self.mix, line.category, by);
         if line.customer == 0 {
             self.buyers.anonymous += by;
             return;
@@ -145,11 +143,12 @@ impl People {
         if n <= 0 {
             return;
         }
-        let with = self.ranks.entry(n).or_default();
-        *with = with.wrapping_add_signed(sign as i32);
-        if *with == 0 {
-            self.ranks.remove(&n);
+        let rank = n as usize;
+        if self.ranks.len() <= rank {
+            self.ranks.resize(rank + 1, 0);
         }
+        self.ranks[rank] = self.ranks[rank].wrapping_add_signed(sign as i32);
+        while self.ranks.pop_if(|with| *with == 0).is_some() {}
         self.buyers.named += sign;
         self.buyers.lines += sign * n;
         self.buyers.squares += sign * n * n;
@@ -176,8 +175,7 @@ impl People {
 
     /// The customers of the hour at hand.
     pub fn buyers(&self) -> Buyers {
-        let most = self.ranks.last_key_value().map_or(0, |r| *r.0);
-        Buyers { most, ..self.buyers }
+        Buyers { most: self.ranks.len().saturating_sub(1) as i64, ..self.buyers }
     }
 
     /// Distinct (customer, minute), plus the lines without a customer, of the hour at hand.
@@ -185,8 +183,8 @@ impl People {
         self.minutes.len() as i64 + self.buyers.anonymous
     }
 
-    /// Net lines of the hour at hand by category.
-    pub fn mix(&self) -> &BTreeMap<u64, i64> {
+    /// Net lines of the hour at hand by category, in the order of categories.
+    pub fn mix(&self) -> &[(u64, i64)] {
         &self.mix
     }
 
@@ -199,12 +197,16 @@ impl People {
     pub fn last(&self) -> Option<i64> {
         let mut end = self.hi;
         while end > 0 {
+            // Few lines are of one instant: they are not sought but passed.
             let at = self.lines[end - 1].at;
-            let begin = self.lines.partition_point(|l| l.at < at);
-            if self.lines.range(begin..end).map(|l| l.n).sum::<i64>() > 0 {
+            let mut n = 0;
+            while let Some(line) = end.checked_sub(1).map(|i| &self.lines[i]).filter(|l| l.at == at) {
+                n += line.n;
+                end -= 1;
+            }
+            if n > 0 {
                 return Some(at);
             }
-            end = begin;
         }
         self.last
     }
@@ -233,7 +235,7 @@ impl People {
         let done = env.done(self.e);
         while self.lo > 0 && self.lines.front().is_some_and(|l| env.pane(l.at) < done) {
             let at = self.lines[0].at;
-            let same = self.lines.partition_point(|l| l.at <= at);
+            let same = self.lines.iter().take_while(|l| l.at == at).count();
             if self.lines.drain(..same).map(|l| l.n).sum::<i64>() > 0 {
                 self.first = self.first.or(Some(at));
                 self.last = self.last.max(Some(at));

@@ -8,6 +8,8 @@
 
 use super::fact::Lot;
 use crate::feature::price::ln4;
+use crate::feature::refund::category_rate;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,6 +22,9 @@ pub const STEPS: usize = 512;
 
 /// The step of the least price.
 const LEAST: f64 = -46_052.0;
+
+/// The rate of a category of which nothing is known: `category_rate(0, 0)`.
+const UNKNOWN: i64 = (1 << 32) / 20 + 1;
 
 /// How long a record counts, in days.
 const DAYS: u32 = 30;
@@ -49,6 +54,8 @@ pub struct Category {
     pub ln: i64,
     /// Sum of their squares.
     pub ln2: i128,
+    /// See [`category_rate`].
+    pub rate: i64,
     steps: Vec<i64>,
     /// By step: the share of the sales with a lower price, the half of those at the step added, in 2^-16.
     shares: Vec<u32>,
@@ -58,7 +65,8 @@ pub struct Category {
 
 impl Default for Category {
     fn default() -> Self {
-        Category { n: 0, returns: 0, ln: 0, ln2: 0, steps: vec![0; STEPS], shares: vec![1 << 15; STEPS], prices: vec![] }
+        let (steps, shares) = (vec![0; STEPS], vec![1 << 15; STEPS]);
+        Category { n: 0, returns: 0, ln: 0, ln2: 0, rate: category_rate(0, 0), steps, shares, prices: vec![] }
     }
 }
 
@@ -79,6 +87,7 @@ impl Category {
     }
 
     fn settle(&mut self) {
+        self.rate = category_rate(self.n, self.returns);
         let n: i64 = self.steps.iter().map(|n| *n.max(&0)).sum();
         let mut below = 0;
         self.prices.clear();
@@ -99,7 +108,7 @@ impl Category {
 pub struct Sums {
     /// The first hour that does not count.
     through: u32,
-    categories: BTreeMap<u64, Category>,
+    categories: HashMap<u64, Category>,
     /// By hour of the day, UTC: sales less cancellations.
     pub hours: [i64; 24],
 }
@@ -121,9 +130,9 @@ impl Sums {
         self.category(category).map_or(&[], |c| &c.prices)
     }
 
-    /// Sales and returns of a category.
-    pub fn refunds(&self, category: u64) -> (i64, i64) {
-        self.category(category).map_or((0, 0), |c| (c.n, c.returns))
+    /// The rate at which the goods of a category come back, see [`category_rate`].
+    pub fn rate(&self, category: u64) -> i64 {
+        self.category(category).map_or(UNKNOWN, |c| c.rate)
     }
 
     fn add(&mut self, lot: &Lot, sign: i64) {
@@ -197,7 +206,9 @@ impl Sums {
             let prices = steps.map(|(step, n)| (step as u16, (*n).clamp(i32::MIN.into(), i32::MAX.into()) as i32)).collect();
             Lot { category: *category, hour: 0, n: c.n, returns: c.returns, ln: c.ln, ln2: c.ln2, prices }
         };
-        SavedSums { through: self.through, lots: self.categories.iter().map(of).collect(), hours: self.hours }
+        let mut lots: Vec<Lot> = self.categories.iter().map(of).collect();
+        lots.sort_unstable_by_key(|lot| lot.category);
+        SavedSums { through: self.through, lots, hours: self.hours }
     }
 
     fn restore(saved: SavedSums) -> Sums {
@@ -296,20 +307,27 @@ mod tests {
         Lot { category: 7, hour, n, returns: 1, ln: 10 * n, ln2: 100, prices: vec![(100, n as i32)] }
     }
 
+    fn refunds(population: &Population, hour: u32) -> (i64, i64) {
+        let known = population.at(hour).category(7).unwrap();
+        assert_eq!(population.at(hour).rate(7), category_rate(known.n, known.returns));
+        assert_eq!(population.at(hour).rate(8), category_rate(0, 0));
+        (known.n, known.returns)
+    }
+
     #[test]
     fn hours_count_when_they_are_over_and_days_are_forgotten() {
         let mut population = Population::default();
         population.learn(lot(1_000, 3));
         population.learn(lot(1_001, 4));
         population.advance(1_001, 1_001);
-        assert_eq!(population.at(1_001).refunds(7), (3, 1));
+        assert_eq!(refunds(&population, 1_001), (3, 1));
         population.advance(1_001, 1_002);
-        assert_eq!((population.at(1_001).refunds(7).0, population.at(1_002).refunds(7).0), (3, 7));
+        assert_eq!((refunds(&population, 1_001).0, refunds(&population, 1_002).0), (3, 7));
         // later than everything
         population.learn(lot(1_000, 2));
-        assert_eq!((population.at(1_001).refunds(7).0, population.at(1_002).refunds(7).0), (5, 9));
+        assert_eq!((refunds(&population, 1_001).0, refunds(&population, 1_002).0), (5, 9));
         let again = Population::restore(population.save());
-        assert_eq!(again.at(1_002).refunds(7).0, 9);
+        assert_eq!(refunds(&again, 1_002).0, 9);
         assert_eq!(again.at(1_002).hours, population.at(1_002).hours);
         population.advance(1_002 + 24 * 31, 1_002 + 24 * 31);
         assert!(population.at(u32::MAX).category(7).is_none());

@@ -73,8 +73,7 @@ impl Product {
         out.push(price_change(&self.prices, None, instant, &mut prices).days);
         env.prices = prices;
         out.push(n.into());
-        let (sales, returns) = env.sums(e).refunds(self.category.1);
-        let prior = refund::category_rate(sales, returns);
+        let prior = env.sums(e).rate(self.category.1);
         out.push(refund::rate(month[0] - after[0], month[1] - after[3], prior));
         out.push(refund::rate(long[0] - week[0], long[1] - week[1], prior));
         out.push(month[0] - after[0]);

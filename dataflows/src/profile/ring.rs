@@ -85,7 +85,10 @@ impl<const N: usize, const H: usize> Ring<N, H> {
 
     /// The sums of one pane.
     pub fn pane(&self, pane: u32) -> [i64; N] {
-        self.panes.binary_search_by_key(&pane, |p| p.0).map_or([0; N], |i| self.panes[i].1)
+        match self.panes.back() {
+            Some(last) if last.0 > pane => self.panes.binary_search_by_key(&pane, |p| p.0).map_or([0; N], |i| self.panes[i].1),
+            last => last.filter(|p| p.0 == pane).map_or([0; N], |p| p.1),
+        }
     }
 
     /// All panes, the oldest first.

@@ -29,6 +29,8 @@ struct Desk {
     parts: BTreeMap<u32, Vec<Parts>>,
     writers: Vec<Writer>,
     widths: Vec<usize>,
+    /// Bytes of the longest row so far.
+    longest: usize,
 }
 
 impl Desk {
@@ -40,6 +42,7 @@ impl Desk {
             parts: BTreeMap::new(),
             writers: lists.iter().map(|list| Writer::new(list)).collect(),
             widths: lists.iter().map(|list| width(list)).collect(),
+            longest: 0,
         }
     }
 
@@ -55,6 +58,7 @@ impl Desk {
         }
         tickets.sort_unstable_by_key(|t| (t.at, t.place));
         let slide = i64::from(self.plan.features.slide) * self.plan.tick;
+        batch.reserve(tickets.len() * self.longest);
         let nothing = [0, 0, 0, 0, 0, 0, 0, 0, 1_000_000];
         for ticket in tickets {
             let pane = ticket.at.div_euclid(slide);
@@ -62,6 +66,7 @@ impl Desk {
             let mut name = [0; 12];
             name[..4].copy_from_slice(&ticket.place.0.to_be_bytes());
             name[4..].copy_from_slice(&ticket.place.1.to_be_bytes());
+            let before = batch.bytes();
             batch.row_named((end as u32, ticket.at as u64), &name, |out| {
                 out.extend_from_slice(ticket.text.as_bytes());
                 // A sale that came too late for a vector has none of its keys either.
@@ -79,6 +84,7 @@ impl Desk {
                 }
                 out.extend_from_slice(b"}\n");
             });
+            self.longest = self.longest.max(batch.bytes() - before);
         }
         debug_assert!(nothing.iter().all(|x| *x != NULL));
         batch

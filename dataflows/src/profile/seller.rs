@@ -110,10 +110,7 @@ impl Seller {
         let [week, month, long] = [0, 1, 2].map(|h| self.hours.total(h));
         let mix = self.mix();
         let sums = env.sums(e);
-        let rates = mix.iter().map(|(category, _, n)| {
-            let (sales, returns) = sums.refunds(*category);
-            (refund::category_rate(sales, returns), *n)
-        });
+        let rates = mix.iter().map(|(category, _, n)| (sums.rate(*category), *n));
         let prior = refund::mean_rate(rates);
         let sales = month[0] - after[0];
         out.push(refund::rate(sales, month[1] - after[3], prior));
@@ -130,11 +127,16 @@ impl Seller {
     /// Categories in order, with the lines of the hour and of the month at hand.
     fn mix(&self) -> Vec<(u64, i64, i64)> {
         let (hour, month) = (self.people.mix(), self.month.totals());
-        let mut lines: Vec<(u64, i64, i64)> = month.iter().map(|(category, n)| (*category, 0, *n)).collect();
-        for (category, n) in hour {
-            let i = find(&mut lines, *category);
-            lines[i].1 += n;
+        let mut lines = Vec::with_capacity(month.len() + hour.len());
+        let mut hour = hour.iter().peekable();
+        for (category, n) in month {
+            while let Some((other, n)) = hour.next_if(|h| h.0 < *category) {
+                lines.push((*other, *n, 0));
+            }
+            let now = hour.next_if(|h| h.0 == *category).map_or(0, |h| h.1);
+            lines.push((*category, now, *n));
         }
+        lines.extend(hour.map(|(category, n)| (*category, *n, 0)));
         for line in self.people.after() {
             let i = find(&mut lines, line.category);
             lines[i].2 -= line.n;

@@ -1,7 +1,7 @@
 //! Lines by day and by something else, over a horizon that moves: as [`Ring`](super::ring::Ring), with a name beside the pane.
 
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Net lines by (day, key), and by key over the days from a first one on.
 #[derive(Clone, Debug, Default)]
@@ -9,18 +9,25 @@ pub struct Shares {
     days: VecDeque<(u32, u64, i64)>,
     from: u32,
     at: usize,
-    totals: BTreeMap<u64, i64>,
+    /// In the order of keys.
+    totals: Vec<(u64, i64)>,
 }
 
 /// The days of [`Shares`] in a checkpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Days(Vec<(u32, u64, i64)>);
 
-fn plus(totals: &mut BTreeMap<u64, i64>, key: u64, n: i64) {
-    let total = totals.entry(key).or_default();
-    *total += n;
-    if *total == 0 {
-        totals.remove(&key);
+/// Adds to the sum of a key in a list in the order of keys, which holds no sum that is 0.
+pub(super) fn plus(totals: &mut Vec<(u64, i64)>, key: u64, n: i64) {
+    match totals.binary_search_by_key(&key, |t| t.0) {
+        Ok(i) => {
+            totals[i].1 += n;
+            if totals[i].1 == 0 {
+                totals.remove(i);
+            }
+        }
+        Err(i) if n != 0 => totals.insert(i, (key, n)),
+        Err(_) => (),
     }
 }
 
@@ -53,8 +60,8 @@ impl Shares {
         self.from = from;
     }
 
-    /// Net lines of the horizon by key.
-    pub fn totals(&self) -> &BTreeMap<u64, i64> {
+    /// Net lines of the horizon by key, in the order of keys.
+    pub fn totals(&self) -> &[(u64, i64)] {
         &self.totals
     }
 

@@ -72,6 +72,8 @@ pub struct Stage {
     payments: BTreeMap<u8, Ring<2, 4>>,
     together: Together,
     writers: [Writer; class::COUNT],
+    /// Bytes of the last rows of each class: the next ones are about as many.
+    rooms: [usize; class::COUNT],
 }
 
 /// Where a class of keys is gone through.
@@ -79,11 +81,13 @@ struct Desk<'a> {
     s: u32,
     k: u32,
     last: u32,
+    /// In order.
     held: &'a [Fact],
     env: &'a mut Env,
     pad: &'a mut Sums,
     together: &'a Together,
     writers: &'a [Writer; class::COUNT],
+    rooms: &'a mut [usize; class::COUNT],
     plan: &'a Plan,
     peers: usize,
 }
@@ -105,6 +109,7 @@ impl Stage {
             payments: BTreeMap::new(),
             together: Together::default(),
             writers: std::array::from_fn(|class| Writer::new(columns::of(class))),
+            rooms: [0; class::COUNT],
         }
     }
 
@@ -164,7 +169,8 @@ impl Stage {
     /// Everything of tick `s`; no row is made as of a tick after `last`.
     pub fn tick(&mut self, s: u32, last: u32, mut give: impl FnMut(Batch), mut part: impl FnMut(Parts)) {
         let k = self.look(s);
-        let held = self.held.remove(&s).unwrap_or_default();
+        let mut held = self.held.remove(&s).unwrap_or_default();
+        held.facts.sort_unstable();
         held.lots.into_iter().for_each(|lot| self.env.population.learn(lot));
         let early = self.env.whole_hours(k.saturating_sub(self.env.reach + 1));
         self.env.population.advance(early, self.env.whole_hours(k));
@@ -182,6 +188,7 @@ impl Stage {
             pad: &mut self.pad,
             together: &self.together,
             writers: &self.writers,
+            rooms: &mut self.rooms,
             plan: &self.plan,
             peers: self.peers,
         };
@@ -267,21 +274,25 @@ impl Desk<'_> {
         if !rows && !scores {
             return;
         }
-        let mine = self.held.iter().filter(|fact| fact.roles >> c & 1 == 1);
-        let mut facts: Vec<(u32, Fact)> = mine.map(|fact| (of.place(fact.keys[c], None, k), *fact)).collect();
+        let mine = self.held.iter().zip(0u32..).filter(|(fact, _)| fact.roles >> c & 1 == 1);
+        let mut order: Vec<(u32, u32)> = mine.map(|(fact, i)| (of.place(fact.keys[c], None, k), i)).collect();
+        order.sort_unstable();
+        let (places, facts): (Vec<u32>, Vec<Fact>) = order.into_iter().map(|(place, i)| (place, self.held[i as usize])).unzip();
         let mut scored = Scored { tickets: vec![], cells: vec![] };
         let mut batch = Batch::new(self.s, P::TABLE);
+        batch.reserve(self.rooms[c]);
         let (together, writer, plan, slide) = (self.together, &self.writers[c], self.plan, self.env.slide);
         let pairs = c == class::PRODUCT;
         let mut tick = Tick { k, rows, scores, last: self.last, pad: self.pad };
         let list = |key: u64, e: u32| if pairs { together.of(key, e) } else { "" };
         let mark = |key: u64, e: u32| pairs.then(|| xxh3_64(list(key, e).as_bytes()) as i64);
-        of.tick(&mut tick, &mut facts, self.env, &mut scored, mark, |e, name, key, revision, cells| {
+        of.tick(&mut tick, (&places, &facts), self.env, &mut scored, mark, |e, name, key, revision, cells| {
             let instant = i64::from(e) * slide;
             let end = ((instant - plan.origin) / plan.tick) as u32;
             let text = if cells.is_some() { list(key, e) } else { "" };
             batch.row((end, 0), name, |out| row(writer, name, (instant, revision), cells, text, out));
         });
+        self.rooms[c] = batch.bytes() + batch.bytes() / 8;
         if !batch.rows.is_empty() {
             give(batch);
         }

@@ -181,10 +181,7 @@ impl Sums {
         out.push(pace(self.lines[2], self.lines[3]));
         out.extend([self.sellers_hour.above, self.payments_day.above]);
         let sums = env.sums(self.e);
-        let rates = self.categories.sums.iter().map(|(category, n)| {
-            let (sales, returns) = sums.refunds(*category);
-            (refund::category_rate(sales, returns), *n)
-        });
+        let rates = self.categories.sums.iter().map(|(category, n)| (sums.rate(*category), *n));
         let prior = refund::mean_rate(rates);
         let rate = refund::rate(self.refunds[0], self.refunds[1], prior);
         out.extend([rate, refund::rate(self.refunds[2], self.refunds[3], prior), self.refunds[0]]);

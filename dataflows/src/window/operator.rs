@@ -8,7 +8,7 @@ use crate::detect::{self, At, Events, Judged, reference_ends};
 use crate::edge::{Batch, Table};
 use crate::group::Totals;
 use crate::pane::best::Candidate;
-use crate::pane::fold::Note;
+use crate::pane::note::Note;
 use crate::plan::Plan;
 use crate::row::json;
 use crate::site::Site;

@@ -41,8 +41,8 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let sales = arguments.hourly * arguments.hours;
-    let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: true };
-    let plan = Job::R4.plan(true)?;
+    let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: 200_000 };
+    let plan = Job::R4.plan(true, &[])?;
     let schema = job::schema(&plan);
     let path = data.file(&arguments.folder)?;
     let feed = Feed::Ndjson(Arc::new(Plain::open(&path)?));

@@ -53,8 +53,8 @@ pub fn open(wanted: Wanted<'_>) -> Result<(KafkaSink, Recovered), Error> {
     let exact = kafka.delivery == Delivery::ExactlyOnce;
     let mut config = if exact { client::transactional(kafka, &kafka.job)? } else { client::producer(kafka)? };
     if !["linger.ms", "queue.buffering.max.ms"].iter().any(|name| kafka.properties.contains_key(*name)) {
-        // Rows leave in bursts, tick by tick, and a transaction waits for the last of them.
-        config.set("linger.ms", "2");
+        // Rows leave in bursts, tick by tick: a transaction sends what lingers when it commits, and without one nobody waits.
+        config.set("linger.ms", if exact { "2" } else { "0" });
     }
     let progress_topic = topics::progress_name(kafka);
     client::watched(&mut config);
