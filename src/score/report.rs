@@ -281,6 +281,7 @@ impl Scores {
             delays: vec![
                 delays(tallies, "all".into(), |_| true),
                 delays(tallies, format!("D60 from {:.2}", h + 2.0), |label| label.decades_60 >= h + 2.0),
+                delays(tallies, format!("D60 from {:.2}", h + 4.0), |label| label.decades_60 >= h + 4.0),
                 delays(tallies, format!("steps, D60 from {:.2}", h + 2.0), |label| label.step && label.decades_60 >= h + 2.0),
                 delays(tallies, format!("steps, D60 from {:.2}", h + 4.0), |label| label.step && label.decades_60 >= h + 4.0),
             ],

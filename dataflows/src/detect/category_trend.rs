@@ -8,9 +8,8 @@
 //! Unit: decades of p; change as a fraction. Window: 30 min, every minute. Cold start: quiet below 30 orders in the window.
 //! Source: Mann 1945, Theil 1950, Kendall 1955, Sen 1968; DETECTION 1.5. All of it is computed from integers; the float comes last.
 
-use super::signal::Found;
-use crate::row::event::{Direction, Figure, Severity};
-use crate::row::round::{div_half_even, growth, narrow, round_millionths};
+use crate::row::event::Direction;
+use crate::row::round::{div_half_even, narrow, round_millionths};
 
 /// Whole minutes that a trend looks at.
 pub const MINUTES: usize = 30;
@@ -80,41 +79,34 @@ fn theil_sen(y: &[i64; MINUTES]) -> i64 {
     narrow(div_half_even(*slope * MINUTES as i128 * 2_000, level.into()))
 }
 
-/// What is said of 30 minutes that begin at the tick `start`; `None` where it is not worth saying. `decades` and `change` are the
-/// thresholds, in millionths.
-pub fn found(minutes: &Minutes, start: u32, decades: i64, change: i64) -> Option<Found> {
-    let count = minutes.orders();
-    if count < ORDERS_LEAST {
+/// Half an hour in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trend {
+    /// -log10 of the two-sided p of Mann and Kendall, in millionths.
+    pub decades: i64,
+    /// Change across the window as a fraction of the median, in millionths.
+    pub change: i64,
+}
+
+impl Trend {
+    /// Where it goes.
+    pub fn direction(&self) -> Direction {
+        if self.change > 0 { Direction::Up } else { Direction::Down }
+    }
+}
+
+/// The trend of 30 minutes; `None` where there is none. `decades` and `change` are the thresholds, in millionths.
+pub fn trend(minutes: &Minutes, decades: i64, change: i64) -> Option<Trend> {
+    if minutes.orders() < ORDERS_LEAST {
         return None;
     }
     let y = minutes.ratios();
-    let score = kendall(&y);
-    if score * 2 < decades {
+    let found = kendall(&y);
+    if found < decades {
         return None;
     }
     let moved = theil_sen(&y);
-    if moved.abs() < change {
-        return None;
-    }
-    let (direction, word) = if moved > 0 { (Direction::Up, "rising") } else { (Direction::Down, "falling") };
-    let expected = minutes.expected.iter().sum();
-    Some(Found {
-        direction,
-        start,
-        score,
-        threshold: decades,
-        step: 3_000_000,
-        severity: Severity::Info,
-        value: Figure::Count(count),
-        expected: Some(Figure::Millionths(expected)),
-        growth_pct: growth(count.saturating_mul(1_000_000), expected),
-        rule: "theil-sen/mann-kendall".into(),
-        message: format!("Category trend: {word} by {:.0} % within 30 min, beyond the time of day", moved.abs() as f64 / 1e4),
-        insights: vec![
-            format!("{count} orders in 30 min, where the season has {:.1}", expected as f64 / 1e6),
-            format!("30 minutes come in such an order by chance once in 10^{:.1}", score as f64 / 1e6),
-        ],
-    })
+    (moved.abs() >= change).then_some(Trend { decades: found, change: moved })
 }
 
 #[cfg(test)]
@@ -124,12 +116,12 @@ mod tests {
 
     const FLAT: [i64; MINUTES] = [1_000_000; MINUTES];
 
-    fn said(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> Option<Found> {
-        found(&Minutes { counts, expected }, 0, 4_000_000, 150_000)
+    fn said(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> Option<Trend> {
+        trend(&Minutes { counts, expected }, 4_000_000, 150_000)
     }
 
     /// Change and decades, whatever they are.
-    fn trend(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> (i64, i64) {
+    fn figures(counts: [i64; MINUTES], expected: [i64; MINUTES]) -> (i64, i64) {
         let y = Minutes { counts, expected }.ratios();
         (theil_sen(&y), kendall(&y))
     }
@@ -138,15 +130,14 @@ mod tests {
     fn ramps() {
         let up: [i64; MINUTES] = std::array::from_fn(|i| 100 + 5 * i as i64);
         // slope 5 a minute, median 172.5: 150 / 172.5; S = 435, variance 30*29*65/18 = 3141.67, z = 434/56.05 = 7.743, p = 9.7e-15
-        let (change, decades) = trend(up, FLAT);
+        let (change, decades) = figures(up, FLAT);
         assert_eq!((change, decades / 10_000), (869_565, 1_401));
         let rising = said(up, FLAT).unwrap();
-        assert_eq!((rising.holds(), rising.direction, rising.score), (true, Direction::Up, decades));
-        assert_eq!(rising.message, "Category trend: rising by 87 % within 30 min, beyond the time of day");
+        assert_eq!((rising.direction(), rising.decades, rising.change), (Direction::Up, decades, change));
         // The same ramp is no trend where the season has it.
-        assert_eq!((trend(up, up.map(|x| x * 1_000_000)), said(up, up.map(|x| x * 1_000_000))), ((0, 0), None));
+        assert_eq!((figures(up, up.map(|x| x * 1_000_000)), said(up, up.map(|x| x * 1_000_000))), ((0, 0), None));
         let down: [i64; MINUTES] = std::array::from_fn(|i| up[MINUTES - 1 - i]);
-        assert_eq!((trend(down, FLAT).0, said(down, FLAT).unwrap().direction), (-869_565, Direction::Down));
+        assert_eq!((figures(down, FLAT).0, said(down, FLAT).unwrap().direction()), (-869_565, Direction::Down));
         // Steady, and too small to matter.
         assert_eq!(said(std::array::from_fn(|i| 1_000 + 4 * i as i64), FLAT), None);
     }
@@ -155,7 +146,7 @@ mod tests {
     fn one_whale_is_no_trend_and_few_orders_say_nothing() {
         let mut x = [10; MINUTES];
         x[29] = 10_000;
-        assert_eq!(trend(x, FLAT).0, 0);
+        assert_eq!(figures(x, FLAT).0, 0);
         assert_eq!(said(std::array::from_fn(|i| i64::from(i > 0)), FLAT), None);
     }
 
@@ -164,7 +155,7 @@ mod tests {
         #[test]
         fn as_the_books_have_it(x in proptest::collection::vec(0..60i64, MINUTES), m in proptest::collection::vec(1..40i64, MINUTES)) {
             let (x, m): ([i64; MINUTES], [i64; MINUTES]) = (x.try_into().unwrap(), m.try_into().unwrap());
-            let (found, found_decades) = trend(x, m.map(|m| m * 1_000_000));
+            let (found, found_decades) = figures(x, m.map(|m| m * 1_000_000));
             let y: Vec<f64> = x.iter().zip(&m).map(|(x, m)| *x as f64 / *m as f64).collect();
             let median = |v: &mut Vec<f64>| { v.sort_by(f64::total_cmp); (v[(v.len() - 1) / 2] + v[v.len() / 2]) / 2.0 };
             let (mut slopes, mut s) = (vec![], 0.0);

@@ -30,6 +30,8 @@ mod judge;
 mod speak;
 mod trends;
 
+use trends::Leads;
+
 /// Ends that late sales may still correct, the newest included.
 const OPEN: u32 = 3;
 
@@ -73,6 +75,8 @@ struct End {
     sellers: BTreeMap<Identity, OfSeller>,
     /// What was said of it.
     said: BTreeMap<Subject, Found>,
+    /// By series: what stands out, by its name.
+    leads: Vec<Leads>,
 }
 
 /// What a checkpoint holds.
@@ -87,6 +91,7 @@ pub struct Saved {
     heard: u32,
     day: Option<i32>,
     inputs: Inputs,
+    passed: Vec<Leads>,
 }
 
 /// See the [module](self).
@@ -108,6 +113,8 @@ pub struct Counts {
     day: Option<i32>,
     /// Sellers that stood out lately, or whose episode is open.
     watched: BTreeSet<Identity>,
+    /// By series: what stood out when the last end had passed that is final.
+    passed: Vec<Leads>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
     inputs: Inputs,
@@ -128,6 +135,7 @@ impl Counts {
             heard: 0,
             day: None,
             watched: BTreeSet::new(),
+            passed: vec![],
             again: false,
             inputs: Inputs::default(),
         }
@@ -145,6 +153,7 @@ impl Counts {
             day: saved.day,
             again: true,
             inputs: saved.inputs,
+            passed: saved.passed,
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -177,6 +186,7 @@ impl Counts {
             heard: self.heard,
             day: self.day,
             inputs: self.inputs.clone(),
+            passed: self.passed.clone(),
         }
     }
 
@@ -249,8 +259,7 @@ impl Counts {
         dirty = if again { first } else { dirty.max(first) };
         self.judge((dirty, pane), if again { first } else { pane }, &touched);
         for end in dirty..=pane {
-            let mut now = self.findings(end);
-            self.trends(end, &mut now);
+            let now = self.findings(end);
             let Some(of_end) = self.ends.get_mut(&end) else { continue };
             let signal = |subject: &Subject, found: Option<&Found>| Signal {
                 learned: s,
@@ -276,6 +285,7 @@ impl Counts {
             self.sellers.values_mut().for_each(Seller::restart);
             self.watched.clear();
             self.ends.clear();
+            self.passed.clear();
         } else {
             self.series.iter_mut().for_each(|series| series.open(pane));
         }

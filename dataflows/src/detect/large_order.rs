@@ -1,9 +1,10 @@
 //! `large_order`: one line whose amount is out of all proportion for its category. It is worth a call, and it is no surge.
 //!
-//! A line is a large order when ln x lies at least 6 standard deviations above the mean of ln x of the category, both over the
+//! A line is a large order when ln x lies at least 8 standard deviations above the mean of ln x of the category, both over the
 //! 24 h that end 5 min before (the [baseline](super::ticket) of the ticket; from 100 lines on, with a deviation of at least
-//! 0.10), and at least [`FACTOR`] times the amount of the mean. Under the log-normal amounts that shops have, 6 deviations are
-//! one line in a thousand million. The greatest line of a pane of 30 s speaks for all of them.
+//! 0.10), and at least [`FACTOR`] times the amount of the mean. The amounts of a shop have a heavier tail than a log-normal law: where
+//! one line in a hundred is multiplied by a Pareto variable, several a day lie beyond 6 deviations. The
+//! greatest line of a pane of 30 s speaks for all of them.
 //!
 //! Unit: standard deviations. Cold start: quiet. Lines that may matter are kept one by one for as long as their pane can change.
 

@@ -6,9 +6,10 @@
 //! (sum ln x - n m) / (sd sqrt n) of DETECTION 1.5; over the whole shop each line is held against its own category, so that a
 //! category of dear goods that sells more is no surge of tickets.
 //!
-//! Unit: standard errors. Needs 5 lines of 3 customers, and 100 lines in the baseline. A line counts with at most 4 standard
-//! deviations: one whale is a [large order](super::large_order), not a surge. Customers are counted in 64 buckets by a hash of
-//! theirs: never too many, and sums of buckets add and subtract. Amounts are logarithms of 1e-4, all sums are integers.
+//! Unit: standard errors; 5 of them have a chance of 10^-6.5, that of the one threshold of all counts. Needs 5 lines of 3 customers,
+//! and 100 lines in the baseline. A line counts with at most 4 standard deviations: one whale is a [large order](super::large_order),
+//! not a surge. Customers are counted in 64 buckets by a hash of theirs: never too many, and sums of buckets add and subtract. Amounts
+//! are logarithms of 1e-4, all sums are integers.
 
 use super::signal::Found;
 use crate::row::event::{Direction, Figure, Severity};
@@ -221,18 +222,32 @@ pub struct Surge {
 /// The scales in panes of 30 s: 60 s, 2 and 5 min.
 pub const SCALES: [u32; 3] = [2, 4, 10];
 
-/// The greatest z over the scales that end with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
-pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> Option<Surge> {
+/// The lines of each of [`SCALES`] that ends with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
+fn scales<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> [Lines; 3] {
     let mut newest = panes.rev().filter(|p| p.0 <= end).peekable();
-    let (mut lines, mut best) = (Lines::default(), None::<Surge>);
-    for scale in SCALES {
+    let mut lines = Lines::default();
+    SCALES.map(|scale| {
         while let Some((_, pane)) = newest.next_if(|p| p.0 + scale * slide > end) {
             lines.add(pane);
         }
+        lines.clone()
+    })
+}
+
+/// The greatest z over the scales that end with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
+pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> Option<Surge> {
+    beside(scales(panes, end, slide), &[0; 3])
+}
+
+/// The greatest z over the scales, once all amounts of a scale have moved by its `shifts`.
+fn beside(scales: [Lines; 3], shifts: &[i64; 3]) -> Option<Surge> {
+    let mut best = None::<Surge>;
+    for ((panes, lines), shift) in SCALES.into_iter().zip(scales).zip(shifts) {
+        let lines = lines.beside(*shift);
         if let Some(z) = lines.z()
             && best.as_ref().is_none_or(|best| z > best.z)
         {
-            best = Some(Surge { panes: scale, z, lines: lines.clone() });
+            best = Some(Surge { panes, z, lines });
         }
     }
     best
@@ -250,7 +265,8 @@ pub struct Part {
 /// Who speaks of an end: the shop, and its categories by the order of `parts`.
 ///
 /// What one category does is not said of the shop: the shop is quiet when it does not stand out without the category that stands
-/// out most. What the shop does is not said of its categories: while it speaks, each is held against what the others share.
+/// out most. What the shop does is not said of its categories: while it speaks, each is held against what the others share, scale by
+/// scale: a window that is longer than the surge holds less of it.
 /// `threshold` in millionths.
 pub fn speakers(
     shop: &[(u32, Lines)],
@@ -273,13 +289,12 @@ pub fn speakers(
     if holds(&alone[top]) && !holds(&rest) {
         return (None, alone);
     }
-    let Some(rest) = rest.filter(|_| holds(&whole)) else { return (whole, alone) };
-    let shift = rest.lines.mean_above();
-    let beside = |part: &&Part| {
-        let panes: Vec<(u32, Lines)> = part.panes.iter().map(|pane| (pane.0, pane.1.beside(shift))).collect();
-        judge(&panes)
-    };
-    (whole, parts.iter().map(beside).collect())
+    if rest.is_none() || !holds(&whole) {
+        return (whole, alone);
+    }
+    let of = |panes: &[(u32, Lines)]| scales(panes.iter().map(|pane| (pane.0, &pane.1)), end, slide);
+    let shifts = of(&others).map(|lines| lines.mean_above());
+    (whole, parts.iter().map(|part| beside(of(&part.panes), &shifts)).collect())
 }
 
 /// What is said of a surge that ends with the pane `end`; `None` where it is not worth saying. `hour`: lines of the hour that ended

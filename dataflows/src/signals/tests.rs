@@ -291,10 +291,18 @@ impl Naive {
         for c in &categories {
             let alone = self.surge(&[*c], end).filter(|it| it.z * 2 >= threshold);
             let alone = if shared {
-                let shift = rest.as_ref().unwrap().lines.mean_above();
-                let panes: Vec<(u32, Lines)> =
-                    (end.saturating_sub(9)..=end).map(|pane| (pane, self.lines(*c, pane).beside(shift))).collect();
-                alone.and_then(|_| ticket::surge(panes.iter().map(|x| (x.0, &x.1)), end, 1))
+                // each scale by itself: the lines of the others there, and its own without what those share
+                let of = |categories: &[u32], scale: u32| {
+                    let mut all = Lines::default();
+                    let panes = (end + 1).saturating_sub(scale)..=end;
+                    panes.for_each(|pane| categories.iter().for_each(|c| all.add(&self.lines(*c, pane))));
+                    all
+                };
+                let scales = ticket::SCALES.into_iter().filter_map(|panes| {
+                    let lines = of(&[*c], panes).beside(of(&others, panes).mean_above());
+                    Some(ticket::Surge { panes, z: lines.z()?, lines })
+                });
+                alone.and_then(|_| scales.reduce(|best, it| if it.z > best.z { it } else { best }))
             } else {
                 alone
             };

@@ -1,7 +1,7 @@
 //! What is known of an injected incident, and of the stream that holds it, for judging detectors.
 
 use super::super::catalogue::catalogue;
-use super::super::kind::Kind;
+use super::super::kind::{Kind, Shape};
 use super::super::line::rfc3339;
 use super::super::settings::{Incidents, Settings, VERSION};
 use super::super::world::World;
@@ -133,7 +133,8 @@ impl Incident {
             detectability: thousandths(standing.distance),
             decades: thousandths(standing.decades),
             decades_60: thousandths(standing.decades_60),
-            shape: self.shape.name(),
+            // what grows for half of its time is not there at once, whatever shape was drawn
+            shape: if self.kind == Kind::Trend { Shape::Ramp.name() } else { self.shape.name() },
             count: self.count,
             hard_negative: self.kind.hard(),
             family: self.family(world),

@@ -47,6 +47,7 @@ impl Counts {
         let Some(last) = pane.checked_sub(OPEN - 1) else { return };
         while let Some(first) = self.ends.first_entry().filter(|first| *first.key() <= last) {
             let (pane, end) = first.remove_entry();
+            self.passed = end.leads;
             for (series, verdict) in self.series.iter_mut().zip(&end.series) {
                 series.pass(pane, verdict);
             }

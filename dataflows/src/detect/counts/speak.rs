@@ -3,14 +3,17 @@
 use super::judge::Follow;
 use super::*;
 use crate::detect::blame::parts_to_blame;
+use crate::detect::category_trend::Trend;
 use crate::detect::words;
-use crate::row::event::{Direction, Figure, Kind};
+use crate::row::event::{Direction, Figure, Kind, Severity};
 
 impl Counts {
     /// What is to be said of an end, from the verdicts on all series.
     pub(super) fn findings(&mut self, pane: u32) -> BTreeMap<Subject, Found> {
         let mut found = BTreeMap::new();
-        let Some(end) = self.ends.get(&pane) else { return found };
+        let mut leads: Vec<Leads> = (0..self.series.len()).map(|i| self.leads(i, pane)).collect();
+        let Some(end) = self.ends.get_mut(&pane) else { return found };
+        end.leads.clone_from(&leads);
         if end.sellers.is_empty() && end.series.iter().all(|verdict| verdict.standing() == Standing::Quiet) {
             return found;
         }
@@ -59,9 +62,16 @@ impl Counts {
             let down = verdict.down.filter(|_| !blamed[i][1] && !quiet).map(|stand| (stand, Direction::Down));
             for (stand, direction) in up.into_iter().chain(down) {
                 let feed = if direction == Direction::Down { self.feed(pane, class, known, &windows[i]) } else { None };
-                let (subject, found_of) = self.of_series(i, pane, &stand, (direction, feed), known == Known::Warm);
+                let trend = if i > 0 && feed.is_none() { self.name_it(i, pane, &stand, direction, &mut leads[i]) } else { None };
+                let (subject, found_of) = match trend {
+                    Some(trend) => self.of_trend(i, pane, &stand, direction, trend),
+                    None => self.of_series(i, pane, &stand, (direction, feed), known == Known::Warm),
+                };
                 found.insert(subject, found_of);
             }
+        }
+        if let Some(end) = self.ends.get_mut(&pane) {
+            end.leads = leads;
         }
         if self.plan.detect.level(Level::Seller) {
             for (key, seller) in &end.sellers {
@@ -157,6 +167,20 @@ impl Counts {
             found.insights.extend(self.share(i, pane, stand));
         }
         (Subject { kind, level: series.level, key }, found)
+    }
+
+    /// Of a category whose difference is a trend; `trend` as it is now, where it still is one.
+    fn of_trend(&self, i: usize, pane: u32, stand: &Stand, direction: Direction, trend: Option<Trend>) -> (Subject, Found) {
+        let series = &self.series[i];
+        let mut found = self.found(pane, stand, direction, "theil-sen/mann-kendall");
+        found.severity = Severity::Info;
+        found.message = words::message(Kind::CategoryTrend, series.level, &series.name, stand, words::BASKETS);
+        found.insights = words::rarity(stand, true);
+        if let Some((message, order)) = trend.map(|trend| trends::words(&trend)) {
+            found.insights.insert(0, std::mem::replace(&mut found.message, message));
+            found.insights.push(order);
+        }
+        (Subject { kind: Kind::CategoryTrend, level: series.level, key: series.name.clone() }, found)
     }
 
     /// The part that makes most of the difference: of the shop a category, of a category a seller.

@@ -8,7 +8,7 @@ use crate::detect::baskets::{self, Baskets};
 use crate::detect::episodes::{Episodes, Row};
 use crate::pane::heads::{Head, Heads, owner};
 use crate::plan::{Announced, Plan, Spec};
-use crate::row::event::{Episode, Kind};
+use crate::row::event::{Episode, Kind, State};
 use naive::Naive;
 use proptest::prelude::*;
 
@@ -273,4 +273,43 @@ fn an_announced_sale_of_one_category_is_no_news_and_hides_none_of_the_shop() {
     assert!(spike(&surprised) && !spike(&told), "{surprised:?} {told:?}");
     let shop: Vec<_> = told.iter().filter(|it| it.0 == Level::Global).collect();
     assert!(matches!(shop[..], [(_, Kind::ActivityDrop, 2_996..3_010)]), "{told:?}");
+}
+
+/// What is said of one category of three in a shop that is as usual for a day and a bit, then sells `factor(p)` times as much there,
+/// `p` panes after that; late sales and all. Kinds in the order of their first ends.
+fn of_one_category(factor: impl Fn(u32) -> u64) -> Vec<Kind> {
+    const CALM: u32 = 3_000;
+    let mut spec = Spec::default();
+    (spec.detect.enabled, spec.signals.enabled) = (true, true);
+    let plan = Arc::new(Plan::new(&spec).unwrap());
+    let (step, mut dice, mut heads) = (plan.detect.step, Dice(11), vec![]);
+    for p in 0..CALM + 110 {
+        for category in 1..4 {
+            let usual = 20 + dice.below(9);
+            let n = if category == 1 && p >= CALM { usual * factor(p - CALM) / 100 } else { usual };
+            for _ in 0..n {
+                let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + 10 * category + dice.below(9)));
+                heads.push(Head { customer, seller, category: id(category), pane: (START + 1 + p) * step, lines: 1 });
+            }
+        }
+    }
+    let run = run(&plan, &arrive(&heads, 4, plan.detect.lateness, step), 2, None, |_, _| ());
+    let truth = run.truth();
+    // behind the last sale everything drops
+    let last = i64::from(START + CALM + 110) * 30_000;
+    let opened = run.rows.iter().filter(|row| row.state == Some(State::Opened) && row.event.end <= last);
+    let told: BTreeMap<[u8; 16], (i64, Kind)> = opened
+        .filter(|row| truth.contains_key(&row.event.id))
+        .map(|row| (row.event.id, (row.event.end, row.event.subject.kind)))
+        .collect();
+    let mut told: Vec<(i64, Kind)> = told.into_values().collect();
+    told.sort_by_key(|it| it.0);
+    told.into_iter().map(|it| it.1).collect()
+}
+
+#[test]
+fn what_grows_for_half_an_hour_is_a_trend_and_what_grows_at_once_a_spike() {
+    assert_eq!(of_one_category(|p| 100 + u64::from(150 * p.min(60) / 60)), [Kind::CategoryTrend]);
+    assert_eq!(of_one_category(|p| if p < 20 { 250 } else { 100 }), [Kind::ActivitySpike]);
+    assert_eq!(of_one_category(|_| 100), []);
 }

@@ -1,35 +1,88 @@
-//! Trends of categories: the same counts, half an hour at a time, each whole minute.
+//! Whether what stands out of a category is a trend: the same counts, half an hour at a time.
 //!
-//! A trend is said only where the counts themselves stand out in its direction, at half of the threshold or beyond. The test of
-//! Mann and Kendall alone finds slow noise, and the way back after a sale or a drop, thirty times a day in fifteen categories.
+//! The test of Mann and Kendall alone finds slow noise, and the way back after a sale or a drop, thirty times a day in fifteen
+//! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half hour
+//! decides what it is called: `category_trend` where it is one, else a spike or a drop. The name is given when the threshold is
+//! reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise twice.
+//! Only a trend that is a thousand times clearer than it must be takes over what began as a spike: no incident of a few minutes looks
+//! like this.
+//!
+//! The level of a category follows what grows slowly, so a trend that doubles a small category within half an hour may stay short of the
+//! threshold. To be content with half of it where the order of the minutes is clear found no more trends, but the way back from those
+//! that were not found.
 
-use super::Counts;
-use crate::detect::category_trend::{MINUTES, found};
-use crate::detect::signal::Found;
-use crate::row::event::{Direction, Kind, Level, Subject};
+use super::{Counts, Stand, Standing};
+use crate::detect::category_trend::{MINUTES, Trend, trend};
+use crate::detect::trail::QUIET;
+use crate::row::event::Direction;
 use crate::row::round::round_millionths;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+
+/// A trend takes over from a spike when it is so much clearer than it must be, millionths of a decade.
+const CLEARER: i64 = 3_000_000;
+
+/// What stands out of a category, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lead {
+    /// Whether it is a trend.
+    trend: bool,
+    /// The last end at which it stood out at half of the threshold or beyond.
+    last: u32,
+}
+
+/// Upwards and downwards.
+pub(super) type Leads = [Option<Lead>; 2];
 
 impl Counts {
-    /// Adds what is to be said of the trends of categories at an end.
-    pub(super) fn trends(&self, pane: u32, to: &mut BTreeMap<Subject, Found>) {
-        let (step, spec) = (self.plan.detect.step, &self.plan.signals.spec);
-        let minute = self.plan.millis(pane * step) % 60_000 == 0;
-        if !self.plan.signals.enabled || !self.plan.detect.level(Level::Category) || !minute {
-            return;
-        }
-        let (decades, change) = (round_millionths(spec.trend_decades), round_millionths(spec.trend_change));
-        let verdicts = self.ends.get(&pane).map_or(&[][..], |end| &end.series);
-        for (series, verdict) in self.series.iter().zip(verdicts).filter(|(series, _)| series.level == Level::Category) {
-            let Some(minutes) = series.minutes(pane).filter(|_| !self.announced(pane, series, true)) else { continue };
-            let start = (pane - 2 * MINUTES as u32) * step;
-            let stands_out = |found: &Found| match found.direction {
-                Direction::Up => verdict.up.is_some(),
-                Direction::Down => verdict.down.is_some(),
-            };
-            if let Some(found) = found(&minutes, start, decades, change).filter(stands_out) {
-                to.insert(Subject { kind: Kind::CategoryTrend, level: Level::Category, key: series.name.clone() }, found);
-            }
-        }
+    /// What led a category when the end before `pane` had passed, as far as it still does.
+    pub(super) fn leads(&self, i: usize, pane: u32) -> Leads {
+        let before = match self.ends.get(&pane.wrapping_sub(1)) {
+            Some(end) => end.leads.get(i).copied().unwrap_or_default(),
+            None => self.passed.get(i).copied().unwrap_or_default(),
+        };
+        before.map(|lead| lead.filter(|lead| lead.last + QUIET >= pane))
     }
+
+    /// The trend of a category in the half hour that ends with `pane`, or half a minute before it.
+    fn trend(&self, i: usize, pane: u32, direction: Direction) -> Option<Trend> {
+        let (signals, step) = (&self.plan.signals, self.plan.detect.step);
+        let minute = if self.plan.millis(pane * step) % 60_000 == 0 { pane } else { pane.checked_sub(1)? };
+        let minutes = self.series[i].minutes(minute).filter(|_| signals.enabled)?;
+        let found = trend(&minutes, round_millionths(signals.spec.trend_decades), round_millionths(signals.spec.trend_change));
+        found.filter(|trend| trend.direction() == direction)
+    }
+
+    /// Gives what stands out of a category its name: a trend, where it is one.
+    pub(super) fn name_it(
+        &self,
+        i: usize,
+        pane: u32,
+        stand: &Stand,
+        direction: Direction,
+        leads: &mut Leads,
+    ) -> Option<Option<Trend>> {
+        let lead = &mut leads[usize::from(direction == Direction::Down)];
+        let now = self.trend(i, pane, direction);
+        let clear = round_millionths(self.plan.signals.spec.trend_decades) + CLEARER;
+        let takes_over = stand.standing == Standing::Holds && now.is_some_and(|now| now.decades >= clear);
+        let named = match *lead {
+            Some(known) => Some(known.trend || takes_over),
+            None if stand.standing == Standing::Holds => Some(now.is_some()),
+            None => None,
+        };
+        *lead = named.map(|trend| Lead { trend, last: pane });
+        (named == Some(true)).then_some(now)
+    }
+}
+
+/// Words on a trend, instead of those on its counts.
+pub(super) fn words(trend: &Trend) -> (String, String) {
+    let word = if trend.change > 0 { "rising" } else { "falling" };
+    (
+        format!(
+            "Category trend: {word} by {:.0} % within {MINUTES} min, beyond the time of day",
+            trend.change.abs() as f64 / 1e4
+        ),
+        format!("{MINUTES} minutes come in such an order by chance once in 10^{:.1}", trend.decades as f64 / 1e6),
+    )
 }

@@ -108,3 +108,24 @@ fn the_shop_speaks_or_its_categories_do() {
     assert_eq!(who(&[part(usual, 0..25), part(usual, 25..50)]), (false, 0));
     assert_eq!(who(&[]), (false, 0));
 }
+
+#[test]
+fn a_surge_that_lasts_longer_than_a_short_scale_is_still_the_shops() {
+    // all amounts are one deviation up since four panes: the shop stands out most over 5 min, its categories over 2 min
+    let part = |from: u64| {
+        let lines = |ln: i32| pane(&(from..from + 60).map(|c| (ln, c)).collect::<Vec<_>>());
+        let panes = (1..=10).map(|i| (30 * i, lines(if i > 6 { 48_000 } else { 40_000 })));
+        Part { hour: 0, panes: panes.collect() }
+    };
+    let parts: Vec<Part> = (0..4).map(|i| part(60 * i)).collect();
+    let shop: Vec<(u32, Lines)> = (0..10)
+        .map(|i| {
+            let mut all = Lines::default();
+            parts.iter().for_each(|part| all.add(&part.panes[i].1));
+            (parts[0].panes[i].0, all)
+        })
+        .collect();
+    let (whole, alone) = speakers(&shop, &parts.iter().collect::<Vec<_>>(), 300, 30, 4_250_000);
+    assert!(whole.is_some_and(|whole| whole.z > 20_000_000));
+    assert!(alone.iter().flatten().all(|surge| surge.z == 0), "{alone:?}");
+}
