@@ -103,7 +103,7 @@ impl RowSink for First {
 
 /// Runs the sales, or what comes behind a checkpoint; how long it took until the first epoch was handed over.
 fn run(path: &Path, arguments: &Arguments, store: &Store, every: u64, from: Option<Manifest>) -> Result<Duration> {
-    let plan = Reference::R4.plan(true)?;
+    let plan = Reference::R4.plan(true, &[])?;
     let metrics = Arc::new(Metrics::new(&plan, arguments.workers, Arc::default()));
     let name = path.to_str().context("a path in UTF-8")?;
     let job = Job {
@@ -137,7 +137,7 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     write(&path, &arguments)?;
     let _ = std::fs::remove_dir_all(&state); // it may not be there
-    let plan = Reference::R4.plan(true)?;
+    let plan = Reference::R4.plan(true, &[])?;
     let fingerprint = Fingerprint::of(&plan, &job::schema(&plan), "recovery");
     let store = || Store::new(&state, plan.clone(), fingerprint.clone(), Kill::default());
 
