@@ -140,9 +140,12 @@ fn throughput(key: (u8, String), r: &Value) -> Fact {
     let workers = if r["workers"] == 1 { "one worker".into() } else { format!("{} workers", r["workers"]) };
     let late = if r["late_percent"] == 0 { String::new() } else { format!(", {} % late", r["late_percent"]) };
     let from = if text(r, "/from") == "ndjson" { "from NDJSON" } else { "from decoded records" };
-    let what = format!("{} {from}, {workers}{late}", text(r, "/job"));
-    let ratio = number(r, "/ratio");
-    (key, what, format!("{:.2} M sales per CPU second, {ratio:.2} times a loop written by hand", sales / cpu / 1e6))
+    let also: Vec<&str> = r["also"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let also = if also.is_empty() { String::new() } else { format!(", and {}", also.join(", ")) };
+    let customers = r["customers"].as_u64().map_or(String::new(), |n| format!(", {n} customers"));
+    let what = format!("{}{also} {from}, {workers}{late}{customers}", text(r, "/job"));
+    let beside = r["ratio"].as_f64().map_or(String::new(), |ratio| format!(", {ratio:.2} times a loop written by hand"));
+    (key, what, format!("{:.2} M sales per CPU second{beside}", sales / cpu / 1e6))
 }
 
 fn peers(r: &Value) -> Vec<Fact> {
