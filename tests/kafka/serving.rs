@@ -53,12 +53,24 @@ fn what_was_served_is_served_again_after_a_kill() {
     let place = ["--brokers", &own.brokers, "--topic", &own.topic, "--set", &job, "--set", &prefix];
     let state = folder.path().join("state").to_string_lossy().into_owned();
     let quiet = ["--set", "time.advance_when_idle=false", "--set", "checkpoint.every=200ms", "--state", &state];
-    assert!(vitrine(&[&["produce", &file, "-q"], &place[..4]].concat()).status().unwrap().success());
+    // In two parts: a checkpoint is cut where the watermark moves, some time after the first sales.
+    let parts = sales.split_at(sales.len() / 2);
+    let parts = [parts.0, parts.1].map(|part| part.iter().map(|sale| format!("{sale}\n")).collect::<String>());
+    let produce = |part: &str| {
+        std::fs::write(&file, part).unwrap();
+        assert!(vitrine(&[&["produce", &file, "-q"], &place[..4]].concat()).status().unwrap().success());
+    };
+    produce(&parts[0]);
     let request = json!({"feature_service": "seller_features", "entities": {"seller": sellers}});
 
     let mut said: Vec<Value> = vec![];
     for workers in ["1", "3"] {
         let (mut run, address) = start(&[&place[..], &quiet, &["-w", workers]].concat());
+        if workers == "1" {
+            until(&address, |status| status["epochs"]["handed"].as_u64() > Some(0));
+            std::thread::sleep(Duration::from_millis(300));
+            produce(&parts[1]);
+        }
         let mut asking = Asking::to(&address);
         loop {
             let (code, stamp, answer) = asking.ask(&request);
