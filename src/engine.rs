@@ -89,6 +89,28 @@ pub struct State {
 }
 
 impl Job {
+    /// Inputs with an end under these settings, on threads of this process, without a state.
+    pub fn alone(settings: &crate::settings::Settings, inputs: Vec<Input>, workers: usize) -> Job {
+        let metrics = Arc::new(Metrics::new(&settings.plan, workers, Arc::default()));
+        Job {
+            plan: Arc::new(settings.plan.clone()),
+            schema: Arc::new(settings.schema.clone()),
+            inputs,
+            live: None,
+            epoch_bytes: settings.epoch_bytes,
+            max_drift: settings.clock.max_drift,
+            max_jump: Some(settings.clock.max_jump),
+            workers,
+            process: 0,
+            addresses: vec![],
+            state: None,
+            stop: Stop::default(),
+            faults: Faults::default(),
+            progress: metrics.progress.clone(),
+            metrics,
+        }
+    }
+
     /// What the inputs are called.
     pub fn sources(&self) -> Vec<String> {
         match &self.live {

@@ -9,9 +9,8 @@ use dataflows::pipeline;
 use dataflows::row::event::Origin;
 use dataflows::site::Setup;
 use std::sync::{Arc, Mutex, PoisonError};
-use vitrine::engine::{self, Job, Sink, Stop};
+use vitrine::engine::{self, Job, Sink};
 use vitrine::generate::{self, Generator};
-use vitrine::metrics::Metrics;
 use vitrine::score::Case;
 use vitrine::score::read::{Tables, case};
 use vitrine::settings::Settings;
@@ -76,24 +75,7 @@ pub fn run(shop: &generate::Settings, settings: &Settings, workers: usize) -> Re
     if !settings.stock.is_empty() {
         inputs.push(Input::stock(&settings.stock).map_err(Error::msg)?);
     }
-    let metrics = Arc::new(Metrics::new(&settings.plan, workers, Arc::default()));
-    let job = Job {
-        plan: Arc::new(settings.plan.clone()),
-        schema: Arc::new(settings.schema.clone()),
-        inputs,
-        live: None,
-        epoch_bytes: settings.epoch_bytes,
-        max_drift: settings.clock.max_drift,
-        max_jump: Some(settings.clock.max_jump),
-        workers,
-        process: 0,
-        addresses: vec![],
-        state: None,
-        stop: Stop::default(),
-        faults: Default::default(),
-        progress: metrics.progress.clone(),
-        metrics,
-    };
+    let job = Job::alone(settings, inputs, workers);
     let origin = Origin { source: "scenario".into(), config: String::new(), engine: "experiment".into() };
     let setup = Arc::new(Setup { origin, payments: settings.schema.payments.clone(), ..Setup::default() });
     let keep = Keep::default();

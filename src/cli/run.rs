@@ -3,7 +3,7 @@
 use super::compute::Cluster;
 use super::{Failure, World, print};
 use crate::console::report::Report;
-use crate::engine::{self, Job, Sink, Stop};
+use crate::engine::{self, Job, Sink};
 use crate::error::Error;
 use crate::http::Server;
 use crate::metrics::Metrics;
@@ -32,24 +32,8 @@ pub fn metrics(settings: &Settings, cluster: &Cluster) -> Arc<Metrics> {
 
 /// Makes the job of these settings.
 pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_bytes: u64) -> Job {
-    let metrics = metrics(settings, cluster);
-    Job {
-        plan: Arc::new(settings.plan.clone()),
-        schema: Arc::new(settings.schema.clone()),
-        inputs,
-        live: None,
-        epoch_bytes,
-        max_drift: settings.clock.max_drift,
-        max_jump: Some(settings.clock.max_jump),
-        workers: cluster.workers,
-        process: cluster.process,
-        addresses: cluster.addresses.clone(),
-        state: None,
-        stop: Stop::default(),
-        faults: cluster.faults,
-        progress: metrics.progress.clone(),
-        metrics,
-    }
+    let Cluster { workers, process, addresses, faults, .. } = cluster.clone();
+    Job { epoch_bytes, process, addresses, faults, ..Job::alone(settings, inputs, workers) }
 }
 
 /// Runs a job. Ctrl-C and SIGTERM stop it; a second one ends the process at once.

@@ -102,20 +102,11 @@ pub struct HardRow {
 /// The figures of alerts before or after the cooldown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
-    /// Alerts by what they are.
+    /// All alerts.
     pub alerts: u64,
-    /// First to find an event.
-    pub hits: u64,
-    /// Found one again.
-    pub repeats: u64,
-    /// Follow from an event.
-    pub explained: u64,
-    /// Echo one.
-    pub rebounds: u64,
-    /// Say what a hard negative is.
-    pub admitted: u64,
-    /// False.
-    pub wrong: u64,
+    /// The same, told apart.
+    #[serde(flatten)]
+    pub told_apart: Alerts,
     /// Hits among hits and false alarms.
     pub precision: Share,
     /// The same with rebounds and explained alerts as false ones.
@@ -256,12 +247,7 @@ impl Scores {
         };
         Scores {
             alerts: total.all(),
-            hits: total.hits,
-            repeats: total.repeats,
-            explained: total.explained,
-            rebounds: total.rebounds,
-            admitted: total.admitted,
-            wrong: total.wrong,
+            told_apart: total,
             precision,
             precision_strict: strict,
             recall,

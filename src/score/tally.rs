@@ -2,6 +2,7 @@
 
 use super::matching::{Verdict, judge};
 use super::{Alert, Label};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Delays of one detected event, in milliseconds from its start.
@@ -23,7 +24,7 @@ pub struct Outcome {
 }
 
 /// Alerts of one kind and level, by what they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Alerts {
     /// First to find an event.
     pub hits: u64,

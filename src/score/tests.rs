@@ -141,14 +141,15 @@ fn day(seed: u64) -> Case {
 fn figures_by_hand() {
     let one = report(&[day(7)]);
     let (before, after) = (&one.before, &one.after);
-    assert_eq!([before.alerts, before.hits, before.repeats, before.explained, before.wrong], [5, 1, 1, 1, 2]);
+    let told = before.told_apart;
+    assert_eq!([before.alerts, told.hits, told.repeats, told.explained, told.wrong], [5, 1, 1, 1, 2]);
     assert_eq!((before.precision.part, before.precision.all), (1, 3));
     assert_eq!((before.precision_strict.part, before.precision_strict.all), (1, 4));
     assert_eq!((before.recall.part, before.recall.all), (1, 2));
     assert!((before.f1.unwrap() - 0.4).abs() < 1e-12);
     assert_eq!((before.wrong_per_day, before.wrong_per_day_per_1000_series), (2.0, Some(20.0)));
     assert_eq!((before.alerts_per_event, before.explained_per_event), (Some(2.0), Some(1.0)));
-    assert_eq!((after.hits, after.repeats, after.wrong), (1, 0, 1));
+    assert_eq!((after.told_apart.hits, after.told_apart.repeats, after.told_apart.wrong), (1, 0, 1));
     let all = &before.delays[0];
     assert_eq!((all.found, all.median_s, all.p90_slides, all.emitted_median_s), (1, Some(60.0), Some(2), Some(62.0)));
     assert_eq!(after.delays[0].median_slides, Some(6));
@@ -168,7 +169,7 @@ fn streams_are_pooled_and_the_cooldown_answers_for_what_it_hides() {
     let mut other = day(8);
     other.after.remove(0);
     let both = report(&[day(7), other]);
-    assert_eq!((both.days, both.before.hits, both.after.hits, both.cooldown_fn), (2.0, 2, 1, 1));
+    assert_eq!((both.days, both.before.told_apart.hits, both.after.told_apart.hits, both.cooldown_fn), (2.0, 2, 1, 1));
     // 1 of 2 and 0 of 1: the bootstrap over two streams says 0 to 0.5, Wilson's interval of 1 in 3 is wider.
     assert_eq!((both.after.precision.part, both.after.precision.all), (1, 3));
     assert!(both.after.precision.interval[0] < 0.07 && both.after.precision.interval[1] > 0.79);

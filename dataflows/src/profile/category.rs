@@ -3,7 +3,10 @@
 //! Memory: 64 bytes for each pane of a slide with a sale in 35 minutes, 16 for each hour of 28 days: 16 KiB.
 
 use super::env::{Env, HOUR, MINUTE};
-use super::fact::Fact;
+use super::fact::{Fact, class};
+use super::kinds::Profile;
+use super::sums::Sums;
+use crate::edge::Table;
 use crate::feature::season_trend::{MINUTES, season_trend};
 use crate::feature::seasonality::{Seasonality, WEEK, WEEKS, seasonality};
 use crate::feature::{CategorySums, category, ln_fixed};
@@ -15,7 +18,7 @@ const HALF: i64 = 30 * MINUTE;
 
 /// Sums of one pane: lines, units, cents, logarithms of prices, and the squares of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Sums {
+struct Pane {
     lines: i64,
     units: i64,
     cents: i64,
@@ -23,7 +26,7 @@ struct Sums {
     ln2: i128,
 }
 
-impl Sums {
+impl Pane {
     /// Adds a record, or takes it away.
     fn add(&mut self, fact: &Fact, sign: i64) {
         let (lines, ln) = (sign * fact.lines(), ln_fixed(fact.price));
@@ -38,7 +41,7 @@ impl Sums {
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub struct Category {
-    slides: BTreeMap<u32, Sums>,
+    slides: BTreeMap<u32, Pane>,
     /// Lines of the hours, and the first hour of all.
     hours: VecDeque<(u32, i64)>,
     since: Option<u32>,
@@ -51,14 +54,17 @@ pub struct Category {
 /// What a checkpoint holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Saved {
-    slides: Vec<(u32, Sums)>,
+    slides: Vec<(u32, Pane)>,
     hours: Vec<(u32, i64)>,
     since: Option<u32>,
 }
 
-impl Category {
-    /// Takes a record.
-    pub fn add(&mut self, fact: &Fact, env: &Env) {
+impl Profile for Category {
+    type Saved = Saved;
+    const CLASS: usize = class::CATEGORY;
+    const TABLE: Table = Table::CategoryFeatures;
+
+    fn add(&mut self, fact: &Fact, env: &Env) {
         let lines = fact.lines();
         if lines == 0 {
             return;
@@ -77,9 +83,52 @@ impl Category {
         self.known.retain(|k| k.0 <= hour);
     }
 
+    /// Whether the category has a row at `e`: one of its integers differs from those a slide before.
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+        e > 0 && self.sums(e, &[], env) != self.sums(e - 1, late, env)
+    }
+
+    /// A pane leaves the half hour; its minute becomes whole, and leaves the thirty.
+    fn due(pane: u32, env: &Env) -> [u32; 3] {
+        let half = (HALF / env.slide) as u32;
+        let whole = ((env.instant(pane) / MINUTE + 1) * MINUTE / env.slide) as u32;
+        [pane + 1 + half, whole, whole + half]
+    }
+
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env, out);
+    }
+
+    /// As of the beginning of the sale's pane: a category is looked at once for all of its sales.
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.scored(e.min(env.pane(fact.at)), env, out);
+    }
+
+    fn forget(&mut self, e: u32, env: &Env) {
+        let earliest = env.instant(e.saturating_sub(env.reach + 2)) - HALF - 2 * MINUTE;
+        let pane = env.pane(earliest.max(0));
+        while self.slides.first_key_value().is_some_and(|s| *s.0 < pane) {
+            self.slides.pop_first();
+        }
+        let hour = (earliest / HOUR).saturating_sub((WEEK * WEEKS) as i64 + 1).max(0) as u32;
+        while self.hours.pop_front_if(|h| h.0 < hour).is_some() {}
+    }
+
+    fn save(&self) -> Saved {
+        let slides = self.slides.iter().map(|(pane, sums)| (*pane, *sums)).collect();
+        Saved { slides, hours: self.hours.iter().copied().collect(), since: self.since }
+    }
+
+    fn restore(saved: Saved) -> Category {
+        let Saved { slides, hours, since } = saved;
+        Category { slides: slides.into_iter().collect(), hours: hours.into(), since, ..Category::default() }
+    }
+}
+
+impl Category {
     /// The integers of half an hour and of thirty whole minutes before `e`, of all records but some.
     fn sums(&self, e: u32, without: &[Fact], env: &Env) -> CategorySums {
-        let known = |(pane, sums): (&u32, &Sums)| {
+        let known = |(pane, sums): (&u32, &Pane)| {
             let mut sums = *sums;
             without.iter().filter(|f| env.pane(f.at) == *pane).for_each(|f| sums.add(f, -1));
             (*pane, sums)
@@ -120,18 +169,6 @@ impl Category {
     fn panes(&self, from: i64, to: i64, env: &Env) -> (u32, u32) {
         let pane = |minute: i64| (minute.max(0) * MINUTE / env.slide) as u32;
         (pane(from), pane(to))
-    }
-
-    /// A pane leaves the half hour; its minute becomes whole, and leaves the thirty.
-    pub fn due(pane: u32, env: &Env) -> [u32; 3] {
-        let half = (HALF / env.slide) as u32;
-        let whole = ((env.instant(pane) / MINUTE + 1) * MINUTE / env.slide) as u32;
-        [pane + 1 + half, whole, whole + half]
-    }
-
-    /// Whether the category has a row at `e`: one of its integers differs from those a slide before.
-    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
-        e > 0 && self.sums(e, &[], env) != self.sums(e - 1, late, env)
     }
 
     /// The columns as of `e`, see [`columns`](super::columns).
@@ -187,28 +224,5 @@ impl Category {
         }
         self.known.push((hour, found));
         found
-    }
-
-    /// Forgets what no look from `e` on can need.
-    pub fn forget(&mut self, e: u32, env: &Env) {
-        let earliest = env.instant(e.saturating_sub(env.reach + 2)) - HALF - 2 * MINUTE;
-        let pane = env.pane(earliest.max(0));
-        while self.slides.first_key_value().is_some_and(|s| *s.0 < pane) {
-            self.slides.pop_first();
-        }
-        let hour = (earliest / HOUR).saturating_sub((WEEK * WEEKS) as i64 + 1).max(0) as u32;
-        while self.hours.pop_front_if(|h| h.0 < hour).is_some() {}
-    }
-
-    /// What a checkpoint holds.
-    pub fn save(&self) -> Saved {
-        let slides = self.slides.iter().map(|(pane, sums)| (*pane, *sums)).collect();
-        Saved { slides, hours: self.hours.iter().copied().collect(), since: self.since }
-    }
-
-    /// As it was saved.
-    pub fn restore(saved: Saved) -> Category {
-        let Saved { slides, hours, since } = saved;
-        Category { slides: slides.into_iter().collect(), hours: hours.into(), since, ..Category::default() }
     }
 }

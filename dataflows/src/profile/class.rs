@@ -125,8 +125,9 @@ impl<P: Profile> Class<P> {
         self.index.len()
     }
 
-    /// Takes the records of a tick in the order of keys and then of records, each with the place of its key. Says each row that differs from what was said:
-    /// its look, key, revision, and columns unless it is taken back. `mark` stands for what else a row of a key shows.
+    /// Takes the records of a tick in the order of keys and then of records, each with the place of its key. Says each row that
+    /// differs from what was said: its look, key, revision, and columns unless it is taken back. `mark` stands for what else a row
+    /// of a key shows.
     #[expect(clippy::too_many_arguments, reason = "two of them are places for what comes out")]
     pub fn tick(
         &mut self,

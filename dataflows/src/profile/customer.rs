@@ -9,9 +9,11 @@
 
 use super::env::{DAY, Env, FIVE, HOUR, MINUTE};
 use super::fact::{Fact, class, sums};
+use super::kinds::Profile;
 use super::population::step;
 use super::sums::Sums;
 use super::turn::changed;
+use crate::edge::Table;
 use crate::feature::ln_fixed;
 use serde::{Deserialize, Serialize};
 
@@ -140,9 +142,12 @@ fn room<T>(list: &mut Vec<T>) {
     }
 }
 
-impl Customer {
-    /// Takes a record.
-    pub fn add(&mut self, fact: &Fact) {
+impl Profile for Customer {
+    type Saved = Customer;
+    const CLASS: usize = class::CUSTOMER;
+    const TABLE: Table = Table::CustomerFeatures;
+
+    fn add(&mut self, fact: &Fact, _env: &Env) {
         let new = Recent::of(fact);
         let Recent { at, good, units, ln, payment, returns, .. } = new;
         let (n, day) = (good.n, good.day);
@@ -183,7 +188,7 @@ impl Customer {
     }
 
     /// Whether the customer has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
-    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
         let stands = |pane, without: &[Fact]| {
             let from = self.recent.partition_point(|r| r.at < env.instant(pane));
             let of = self.recent[from..].iter().take_while(|r| r.at < env.instant(pane + 1));
@@ -195,48 +200,27 @@ impl Customer {
         changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
     }
 
-    /// Sums up what a look at `e` sees.
-    pub fn sum(&self, e: u32, env: &Env, into: &mut Sums) {
-        let day = |days: i64| env.from(e, days * DAY, DAY);
-        into.begin(e, env);
-        let [old, month, long, week] = [day(90), day(30), day(37), day(7)];
-        for d in self.days.iter().filter(|d| d.day >= old) {
-            let (n, returns) = (i64::from(d.n), i64::from(d.returns));
-            into.day(d);
-            into.refund(d.day >= month, d.day >= long && d.day < week, n, returns);
-        }
-        self.habits.iter().filter(|h| i64::from(h.half) * HALF >= i64::from(old) * DAY).for_each(|h| into.habit(h));
-        self.goods.iter().filter(|g| g.day >= old).for_each(|g| into.good(g, env));
-        let five = i64::from(env.from(e, DAY, FIVE)) * FIVE;
-        let from = self.recent.partition_point(|r| r.at < five);
-        let until = env.instant(e);
-        for r in &self.recent[from..] {
-            if r.at < until {
-                into.recent(r, 1);
-            } else {
-                // What comes after the look is in the lists of days already.
-                into.sale(r, -1, env);
-            }
-        }
-        into.last = self.last(until);
+    fn look(&mut self, e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>) {
+        self.sum(e, env, pad);
+        pad.cells(env.instant(e), env, out);
     }
 
-    /// The last sale before an instant that was not cancelled.
-    pub fn last(&self, before: i64) -> Option<i64> {
-        let mut end = self.recent.partition_point(|r| r.at < before);
-        while end > 0 && !self.recent[end - 1].coarse {
-            let at = self.recent[end - 1].at;
-            let begin = self.recent.partition_point(|r| r.at < at);
-            if self.recent[begin..end].iter().filter(|r| !r.coarse).map(|r| r.good.n).sum::<i32>() > 0 {
-                return Some(at);
-            }
-            end = begin;
-        }
-        self.last
+    fn begin(&mut self, e: u32, env: &Env, pad: &mut Sums) {
+        self.sum(e, env, pad);
     }
 
-    /// Forgets what no look from `e` on can need, and lets older sales of the day run together.
-    pub fn forget(&mut self, e: u32, env: &Env) {
+    fn score(&mut self, fact: &Fact, _e: u32, env: &mut Env, pad: &mut Sums, out: &mut Vec<i64>) {
+        pad.cells(fact.at, env, out);
+        pad.score(fact, env, out);
+    }
+
+    fn enter(&mut self, fact: &Fact, e: u32, env: &Env, pad: &mut Sums) {
+        self.add(fact, env);
+        pad.add(fact, env);
+        pad.last = self.last(env.instant(e));
+    }
+
+    fn forget(&mut self, e: u32, env: &Env) {
         let done = env.instant(env.done(e));
         let earliest = e.saturating_sub(env.reach + 2);
         let five = i64::from(env.from(earliest, DAY, FIVE)) * FIVE;
@@ -276,9 +260,58 @@ impl Customer {
         }
     }
 
-    /// Whether nothing is known any more.
-    pub fn idle(&self) -> bool {
+    fn idle(&self) -> bool {
         self.recent.is_empty() && self.days.is_empty()
+    }
+
+    fn save(&self) -> Customer {
+        self.clone()
+    }
+
+    fn restore(saved: Customer) -> Self {
+        saved
+    }
+}
+
+impl Customer {
+    /// Sums up what a look at `e` sees.
+    pub fn sum(&self, e: u32, env: &Env, into: &mut Sums) {
+        let day = |days: i64| env.from(e, days * DAY, DAY);
+        into.begin(e, env);
+        let [old, month, long, week] = [day(90), day(30), day(37), day(7)];
+        for d in self.days.iter().filter(|d| d.day >= old) {
+            let (n, returns) = (i64::from(d.n), i64::from(d.returns));
+            into.day(d);
+            into.refund(d.day >= month, d.day >= long && d.day < week, n, returns);
+        }
+        self.habits.iter().filter(|h| i64::from(h.half) * HALF >= i64::from(old) * DAY).for_each(|h| into.habit(h));
+        self.goods.iter().filter(|g| g.day >= old).for_each(|g| into.good(g, env));
+        let five = i64::from(env.from(e, DAY, FIVE)) * FIVE;
+        let from = self.recent.partition_point(|r| r.at < five);
+        let until = env.instant(e);
+        for r in &self.recent[from..] {
+            if r.at < until {
+                into.recent(r, 1);
+            } else {
+                // What comes after the look is in the lists of days already.
+                into.sale(r, -1, env);
+            }
+        }
+        into.last = self.last(until);
+    }
+
+    /// The last sale before an instant that was not cancelled.
+    pub fn last(&self, before: i64) -> Option<i64> {
+        let mut end = self.recent.partition_point(|r| r.at < before);
+        while end > 0 && !self.recent[end - 1].coarse {
+            let at = self.recent[end - 1].at;
+            let begin = self.recent.partition_point(|r| r.at < at);
+            if self.recent[begin..end].iter().filter(|r| !r.coarse).map(|r| r.good.n).sum::<i32>() > 0 {
+                return Some(at);
+            }
+            end = begin;
+        }
+        self.last
     }
 
     /// Lines of the last hour and of the last day lie in panes of these; see [`Sums`].

@@ -23,9 +23,6 @@ pub const STEPS: usize = 512;
 /// The step of the least price.
 const LEAST: f64 = -46_052.0;
 
-/// The rate of a category of which nothing is known: `category_rate(0, 0)`.
-const UNKNOWN: i64 = (1 << 32) / 20 + 1;
-
 /// How long a record counts, in days.
 const DAYS: u32 = 30;
 
@@ -132,7 +129,7 @@ impl Sums {
 
     /// The rate at which the goods of a category come back, see [`category_rate`].
     pub fn rate(&self, category: u64) -> i64 {
-        self.category(category).map_or(UNKNOWN, |c| c.rate)
+        self.category(category).map_or_else(|| category_rate(0, 0), |c| c.rate)
     }
 
     fn add(&mut self, lot: &Lot, sign: i64) {

@@ -7,8 +7,11 @@
 use super::columns::NULL;
 use super::env::{DAY, Env, HOUR};
 use super::fact::{Fact, class, sums};
+use super::kinds::Profile;
 use super::ring::{Panes, Ring};
+use super::sums::Sums;
 use super::turn::changed;
+use crate::edge::Table;
 use crate::feature::elapsed::{age, since_last};
 use crate::feature::price::{OWN_SPAN, PriceHistory, ln4, price_score, size};
 use crate::feature::price_change::price_change;
@@ -38,9 +41,12 @@ pub struct Saved {
     category: (i64, u64),
 }
 
-impl Product {
-    /// Takes a record.
-    pub fn add(&mut self, fact: &Fact, env: &Env) {
+impl Profile for Product {
+    type Saved = Saved;
+    const CLASS: usize = class::PRODUCT;
+    const TABLE: Table = Table::ProductFeatures;
+
+    fn add(&mut self, fact: &Fact, env: &Env) {
         let (lines, units, returns) = (fact.lines(), fact.units(), fact.returns());
         self.slides.add(env.pane(fact.at), &[lines, units, fact.cents(), returns]);
         self.hours.add((fact.at / HOUR) as u32, &[lines, returns, units]);
@@ -51,11 +57,43 @@ impl Product {
     }
 
     /// Whether the product has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
-    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
         let stands = |pane, without: &[Fact]| self.slides.pane(pane) != sums(without);
         changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
     }
 
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env.instant(e), env, out);
+    }
+
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, fact.at, env, out);
+        self.compared(fact, e, env, out);
+    }
+
+    fn forget(&mut self, e: u32, env: &Env) {
+        let earliest = e.saturating_sub(env.reach + 2);
+        let done = env.instant(env.done(e));
+        if self.first.is_none() {
+            self.first = self.prices.first().filter(|first| *first < done);
+        }
+        self.prices.forget(env.instant(earliest) - OWN_SPAN, done);
+        self.slides.forget(earliest.saturating_sub(env.hour + 1));
+        self.hours.forget(env.from(earliest, 37 * DAY, HOUR));
+    }
+
+    fn save(&self) -> Saved {
+        let (prices, first, category) = (self.prices.clone(), self.first, self.category);
+        Saved { slides: self.slides.save(), hours: self.hours.save(), prices, first, category }
+    }
+
+    fn restore(saved: Saved) -> Product {
+        let Saved { slides, hours, prices, first, category } = saved;
+        Product { slides: Ring::restore(slides), hours: Ring::restore(hours), prices, first, category }
+    }
+}
+
+impl Product {
     /// The columns as of `e`, see [`columns`](super::columns).
     pub fn cells(&mut self, e: u32, now: i64, env: &mut Env, out: &mut Vec<i64>) {
         self.slides.seek([env.from(e, HOUR, env.slide)]);
@@ -88,7 +126,7 @@ impl Product {
     }
 
     /// What a sale is compared with: the columns that only `scores` has.
-    pub fn score(&self, fact: &Fact, e: u32, env: &mut Env, out: &mut Vec<i64>) {
+    fn compared(&self, fact: &Fact, e: u32, env: &mut Env, out: &mut Vec<i64>) {
         let mut prices = std::mem::take(&mut env.prices);
         let before = fact.at.min(env.instant(e));
         self.prices.newest(fact.at - OWN_SPAN, before, &mut prices);
@@ -98,30 +136,6 @@ impl Product {
         let change = price_change(&self.prices, Some(ln), before, &mut prices);
         out.push(change.versus_own);
         env.prices = prices;
-    }
-
-    /// Forgets what no look from `e` on can need.
-    pub fn forget(&mut self, e: u32, env: &Env) {
-        let earliest = e.saturating_sub(env.reach + 2);
-        let done = env.instant(env.done(e));
-        if self.first.is_none() {
-            self.first = self.prices.first().filter(|first| *first < done);
-        }
-        self.prices.forget(env.instant(earliest) - OWN_SPAN, done);
-        self.slides.forget(earliest.saturating_sub(env.hour + 1));
-        self.hours.forget(env.from(earliest, 37 * DAY, HOUR));
-    }
-
-    /// What a checkpoint holds.
-    pub fn save(&self) -> Saved {
-        let (prices, first, category) = (self.prices.clone(), self.first, self.category);
-        Saved { slides: self.slides.save(), hours: self.hours.save(), prices, first, category }
-    }
-
-    /// As it was saved.
-    pub fn restore(saved: Saved) -> Product {
-        let Saved { slides, hours, prices, first, category } = saved;
-        Product { slides: Ring::restore(slides), hours: Ring::restore(hours), prices, first, category }
     }
 }
 

@@ -6,10 +6,13 @@
 
 use super::env::{DAY, Env, FIVE, HOUR, MINUTE};
 use super::fact::{Fact, class, sums};
+use super::kinds::Profile;
 use super::people::{self, Line, People, differ};
 use super::ring::{Panes, Ring};
 use super::shares::{Days, Shares};
+use super::sums::Sums;
 use super::turn::changed;
+use crate::edge::Table;
 use crate::feature::concentration;
 use crate::feature::elapsed::{age, since_last};
 use crate::feature::mix::divergence;
@@ -54,9 +57,12 @@ fn find(lines: &mut Vec<(u64, i64, i64)>, category: u64) -> usize {
     })
 }
 
-impl Seller {
-    /// Takes a record.
-    pub fn add(&mut self, fact: &Fact, env: &Env) {
+impl Profile for Seller {
+    type Saved = Saved;
+    const CLASS: usize = class::SELLER;
+    const TABLE: Table = Table::SellerFeatures;
+
+    fn add(&mut self, fact: &Fact, env: &Env) {
         let (lines, cents, returns) = (fact.lines(), fact.cents(), fact.returns());
         let pane = env.pane(fact.at);
         self.slides.add(pane, &[lines, fact.units(), cents, returns]);
@@ -78,7 +84,7 @@ impl Seller {
 
     /// Whether the seller has a row at `e`: lines (of any customer and category), units, cents or returns entered at `e`, or left
     /// the hour.
-    pub fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
+    fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
         let stands = |pane, without: &[Fact]| {
             let left_out = without.iter().map(|f| Line { n: -f.lines(), ..Line::of(f) });
             self.slides.pane(pane) != sums(without) || differ(self.people.pane(pane, env).chain(left_out))
@@ -86,6 +92,55 @@ impl Seller {
         changed(e, late, env, stands, |facts| sums(facts) != [0; 4] || differ(facts.iter().map(Line::of)))
     }
 
+    fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, env.instant(e), env, out);
+    }
+
+    fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
+        self.cells(e, fact.at, env, out);
+    }
+
+    fn forget(&mut self, e: u32, env: &Env) {
+        let earliest = e.saturating_sub(env.reach + 2);
+        self.people.seek(e, env);
+        self.people.forget(env);
+        self.slides.forget(earliest.saturating_sub(env.hour + 1));
+        self.fives.forget(env.from(earliest, DAY, FIVE));
+        self.hours.forget(env.from(earliest, 37 * DAY, HOUR));
+        self.month.forget(env.from(earliest, 28 * DAY, DAY));
+        let first = self.people.settled().map(|at| env.pane(at));
+        if self.first_hour.is_none() && first.is_some_and(|first| first + env.hour < env.done(e)) {
+            self.first_hour = Some(self.first_hour(first, u32::MAX, env));
+            self.young = vec![];
+        }
+    }
+
+    fn save(&self) -> Saved {
+        Saved {
+            slides: self.slides.save(),
+            fives: self.fives.save(),
+            hours: self.hours.save(),
+            people: self.people.save(),
+            month: self.month.save(),
+            young: self.young.clone(),
+            first_hour: self.first_hour,
+        }
+    }
+
+    fn restore(saved: Saved) -> Seller {
+        Seller {
+            slides: Ring::restore(saved.slides),
+            fives: Ring::restore(saved.fives),
+            hours: Ring::restore(saved.hours),
+            people: People::restore(saved.people),
+            month: Shares::restore(saved.month),
+            young: saved.young,
+            first_hour: saved.first_hour,
+        }
+    }
+}
+
+impl Seller {
     /// The columns as of `e`, see [`columns`](super::columns).
     pub fn cells(&mut self, e: u32, now: i64, env: &Env, out: &mut Vec<i64>) {
         let slide = env.slide;
@@ -151,47 +206,5 @@ impl Seller {
             Some(within.map(|y| y.1).sum())
         };
         self.first_hour.or_else(young).unwrap_or(0)
-    }
-
-    /// Forgets what no look from `e` on can need.
-    pub fn forget(&mut self, e: u32, env: &Env) {
-        let earliest = e.saturating_sub(env.reach + 2);
-        self.people.seek(e, env);
-        self.people.forget(env);
-        self.slides.forget(earliest.saturating_sub(env.hour + 1));
-        self.fives.forget(env.from(earliest, DAY, FIVE));
-        self.hours.forget(env.from(earliest, 37 * DAY, HOUR));
-        self.month.forget(env.from(earliest, 28 * DAY, DAY));
-        let first = self.people.settled().map(|at| env.pane(at));
-        if self.first_hour.is_none() && first.is_some_and(|first| first + env.hour < env.done(e)) {
-            self.first_hour = Some(self.first_hour(first, u32::MAX, env));
-            self.young = vec![];
-        }
-    }
-
-    /// What a checkpoint holds.
-    pub fn save(&self) -> Saved {
-        Saved {
-            slides: self.slides.save(),
-            fives: self.fives.save(),
-            hours: self.hours.save(),
-            people: self.people.save(),
-            month: self.month.save(),
-            young: self.young.clone(),
-            first_hour: self.first_hour,
-        }
-    }
-
-    /// As it was saved.
-    pub fn restore(saved: Saved) -> Seller {
-        Seller {
-            slides: Ring::restore(saved.slides),
-            fives: Ring::restore(saved.fives),
-            hours: Ring::restore(saved.hours),
-            people: People::restore(saved.people),
-            month: Shares::restore(saved.month),
-            young: saved.young,
-            first_hour: saved.first_hour,
-        }
     }
 }

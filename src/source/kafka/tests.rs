@@ -175,23 +175,8 @@ fn start(settings: &Settings, workers: usize, how: How) -> Running {
     };
     let kept = Kept::default();
     let source = Arc::new(topic);
-    let job = Job {
-        plan: Arc::new(settings.plan.clone()),
-        schema: Arc::new(settings.schema.clone()),
-        inputs: vec![],
-        live: Some(Live { source, policy, record: Some(Arc::new(kept.clone())), max_future: settings.clock.max_future }),
-        epoch_bytes: settings.epoch_bytes,
-        max_drift: settings.clock.max_drift,
-        max_jump: Some(settings.clock.max_jump),
-        workers,
-        process: 0,
-        addresses: vec![],
-        state: None,
-        stop: Stop::default(),
-        faults: Default::default(),
-        metrics: Arc::new(crate::metrics::Metrics::new(&settings.plan, workers, Arc::default())),
-        progress: Arc::default(),
-    };
+    let live = Live { source, policy, record: Some(Arc::new(kept.clone())), max_future: settings.clock.max_future };
+    let job = Job { live: Some(live), ..Job::alone(settings, vec![], workers) };
     let (stop, progress, sink) = (job.stop.clone(), job.progress.clone(), Box::new(kept.clone()));
     let thread = std::thread::spawn(move || {
         let setup = Arc::new(Setup::default());
