@@ -1,6 +1,7 @@
 //! Reading through trouble, on librdkafka's own mock of a cluster: any number of workers, broken messages, errors of the broker,
 //! a broker that goes and comes back. What a real broker promises is tested on one (`tests/kafka.rs`).
 
+mod silence;
 mod stock;
 
 use super::topic::{From, Topic};
