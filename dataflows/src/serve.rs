@@ -129,16 +129,17 @@ impl<R: Served> Rows<R> {
         let names = self.names.borrow();
         let End { end, steps } = &mut self.ends[i];
         let as_of = self.plan.millis(*end);
-        let (known, first) = (steps.len(), batch.rows.len());
+        let (known, first, mut from) = (steps.len(), batch.rows.len(), 0);
         self.ranks.clear();
         batch.rows.reserve(updates.len());
         for of_key in updates.chunk_by(|a, b| a.0 == b.0) {
             let id = of_key[0].0;
             let zero = R::default();
-            let at = steps[..known].binary_search_by_key(&id, |x| x.0).unwrap_or_else(|_| {
+            from = seek(&steps[..known], from, id);
+            let at = if from < known && steps[from].0 == id { from } else { steps.len() };
+            if at == steps.len() {
                 steps.push((id, Step { to: zero, from: zero, said: None, next: 0 }));
-                steps.len() - 1
-            });
+            }
             let step = &mut steps[at].1;
             self.sum.clear();
             self.sum.extend([(step.to, 1), (step.from, -1)]);
@@ -165,6 +166,17 @@ impl<R: Served> Rows<R> {
         // What is new was added at the end, in order: two runs, which a stable sort merges.
         steps.sort_by_key(|x| x.0);
     }
+}
+
+/// The first place from `from` on whose id is not less than `id`. Ids come in order, so it is not far: doubling steps find it near
+/// by, where a search of the whole would jump about.
+fn seek<T>(sorted: &[(u32, T)], from: usize, id: u32) -> usize {
+    let (mut low, mut width) = (from, 1);
+    while sorted.get(low + width).is_some_and(|x| x.0 < id) {
+        low += width;
+        width *= 2;
+    }
+    low + sorted[low..sorted.len().min(low + width + 1)].partition_point(|x| x.0 < id)
 }
 
 /// Rows of a feature table, on the owner of each key.
@@ -205,4 +217,23 @@ pub fn serve<'s, R: Served>(
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn seeking_finds_what_a_search_of_the_whole_finds(
+            ids in prop::collection::btree_set(0u32..200, 0..60),
+            from in 0usize..60,
+            id in 0u32..210,
+        ) {
+            let sorted: Vec<(u32, ())> = ids.into_iter().map(|id| (id, ())).collect();
+            let from = from.min(sorted.partition_point(|x| x.0 < id));
+            prop_assert_eq!(seek(&sorted, from, id), sorted.partition_point(|x| x.0 < id));
+        }
+    }
 }

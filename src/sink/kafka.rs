@@ -9,7 +9,7 @@
 //! tick, epoch ──► Queue (bounded) ──► begin, send ..., progress, offsets, wait for delivery, commit
 //! ```
 //!
-//! 1. A transaction is committed when it holds rows and the end of their epoch, or a second after its first epoch. When more
+//! 1. A transaction is committed when it holds rows and the end of their epoch, or two seconds after its first epoch. When more
 //!    whole epochs wait than that, they go along: the price of a transaction is paid less often when there is much to do.
 //! 2. `commit_transaction` of the client flushes first, in slices of 100 ms. So all is waited for by looking every millisecond
 //!    whether something is in flight, and then the commit finds nothing to flush.

@@ -1,8 +1,9 @@
 //! The panes of the keys that a worker owns, at one granularity: an arena in the order of arrival, threaded per key in the
 //! order of panes.
 //!
-//! Cost: one entry of 12 bytes and a tally for each live (key, pane), and 12 bytes a key. Adding to the newest pane of a
-//! key touches the key and one entry; a late row walks back over the panes of its key that are newer.
+//! Cost: one entry of 16 bytes and a tally for each live (key, pane), and 20 bytes a key. Adding to the newest pane of a
+//! key touches the key and one entry; a late row walks back over the panes of its key that are newer, 8 at a time: every eighth
+//! entry of a key is a mark, and each entry knows the last mark before it.
 //!
 //! Sequence numbers wrap around; they are compared only with the base, and a key that has been idle for longer than its
 //! panes are kept is forgotten (see [`crate::pane::delta`]) long before 2^31 entries have passed.
@@ -18,9 +19,14 @@ pub struct Entry<V> {
     /// The pane, by its end tick.
     pub pane: u32,
     before: u32,
+    /// Sequence number of an older entry of the key: the last mark, if it still is there.
+    skip: u32,
     /// The sums.
     pub tally: V,
 }
+
+/// Every so many entries of a key one is a mark.
+const STRIDE: u32 = 8;
 
 #[derive(Clone, Copy, Default)]
 struct Key {
@@ -30,6 +36,10 @@ struct Key {
     pane: u32,
     /// The newest pane with sales; 0 when there is none.
     live: u32,
+    /// Sequence number of the newest mark.
+    mark: u32,
+    /// Entries since the mark.
+    since: u32,
 }
 
 struct Learned {
@@ -59,6 +69,16 @@ impl Turn {
         let hi = if self.after > 0 { self.after.min(pane + size) } else { pane + size };
         (lo < hi).then_some((lo, hi))
     }
+}
+
+/// Where the pane of a key belongs.
+struct Walk {
+    /// Sequence number of the next entry after it.
+    newer: Option<u32>,
+    /// Sequence number of the pane's own entry, or else of the last one before it.
+    cursor: Option<u32>,
+    /// The oldest pane with sales after it, of those that were walked over.
+    after: u32,
 }
 
 /// See the [module](self).
@@ -138,9 +158,14 @@ impl<V: Tally> Arena<V> {
             self.entries[key.newest.wrapping_sub(self.base) as usize].tally.add(tally);
             return;
         }
-        let before = if key.pane > 0 { key.newest } else { self.base.wrapping_sub(1) };
+        let nobody = self.base.wrapping_sub(1);
+        let (before, skip) = if key.pane > 0 { (key.newest, key.mark) } else { (nobody, nobody) };
         (key.newest, key.pane) = (seq, pane);
-        self.entries.push_back(Entry { id, pane, before, tally: *tally });
+        key.since += 1;
+        if before == nobody || key.since == STRIDE {
+            (key.mark, key.since) = (seq, 0);
+        }
+        self.entries.push_back(Entry { id, pane, before, skip, tally: *tally });
     }
 
     /// What was put is complete, and from here on rows are late. Gives the entries that came to something; the pane of a key
@@ -167,16 +192,14 @@ impl<V: Tally> Arena<V> {
 
     /// Adds to the pane of a key that has been settled. Says when the pane began or ceased to have sales.
     pub fn add_late(&mut self, id: u32, pane: u32, tally: &V) -> Option<Turn> {
-        let (mut cursor, mut newer, mut after) = (self.newest(id), None, 0);
-        while let Some(e) = cursor.and_then(|q| self.at(q)).filter(|e| e.pane > pane) {
-            if e.tally.sales() > 0 {
-                after = e.pane;
-            }
-            newer = cursor;
-            cursor = self.at(e.before).map(|_| e.before);
+        let Walk { newer, cursor, mut after } = self.walk(id, pane, true);
+        if newer.and_then(|q| self.at(q)).is_some_and(|e| e.tally.sales() <= 0) {
+            // The pane with sales after it may be among those that were skipped.
+            after = self.walk(id, pane, false).after;
         }
+        let mut older;
         let same = cursor.filter(|q| self.at(*q).is_some_and(|e| e.pane == pane));
-        let (was, is, mut older);
+        let (was, is);
         if let Some(q) = same {
             let e = &mut self.entries[q.wrapping_sub(self.base) as usize];
             was = e.tally.sales() > 0;
@@ -186,11 +209,17 @@ impl<V: Tally> Arena<V> {
         } else {
             let seq = self.next();
             let before = cursor.unwrap_or(self.base.wrapping_sub(1));
-            self.entries.push_back(Entry { id, pane, before, tally: *tally });
+            self.entries.push_back(Entry { id, pane, before, skip: before, tally: *tally });
             self.late.entry(pane).or_default().push(seq);
             match newer {
                 Some(q) => self.entries[q.wrapping_sub(self.base) as usize].before = seq,
-                None => (self.keys[id as usize].newest, self.keys[id as usize].pane) = (seq, pane),
+                None => {
+                    let key = &mut self.keys[id as usize];
+                    if cursor.is_none() {
+                        (key.mark, key.since) = (seq, 0);
+                    }
+                    (key.newest, key.pane) = (seq, pane);
+                }
             }
             (was, is, older) = (false, tally.sales() > 0, before);
         }
@@ -205,6 +234,21 @@ impl<V: Tally> Arena<V> {
             self.keys[id as usize].live = if is { pane } else { before };
         }
         Some(Turn { before, after, sign: if is { 1 } else { -1 } })
+    }
+
+    /// Walks back over the entries of a key that are newer than `pane`; from mark to mark where it may skip some.
+    fn walk(&self, id: u32, pane: u32, skip: bool) -> Walk {
+        let mut walk = Walk { newer: None, cursor: self.newest(id), after: 0 };
+        while let Some(e) = walk.cursor.and_then(|q| self.at(q)).filter(|e| e.pane > pane) {
+            if e.tally.sales() > 0 {
+                walk.after = e.pane;
+            }
+            walk.newer = walk.cursor;
+            let far = skip && self.at(e.skip).is_some_and(|x| x.pane > pane);
+            let next = if far { e.skip } else { e.before };
+            walk.cursor = self.at(next).map(|_| next);
+        }
+        walk
     }
 
     /// The entries of a pane, the late ones too.
@@ -244,6 +288,59 @@ impl<V: Tally> Arena<V> {
         }
         while self.late.first_key_value().is_some_and(|x| *x.0 < pane) {
             self.late.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pane::tally::SellerTally;
+    use proptest::prelude::*;
+
+    fn sales(sales: i64) -> SellerTally {
+        SellerTally { sales, ..SellerTally::default() }
+    }
+
+    /// What is to happen to the sales of a pane, and the neighbours that it has then.
+    fn turn(panes: &mut BTreeMap<u32, i64>, pane: u32, d: i64) -> Option<Turn> {
+        let was = panes.get(&pane).is_some_and(|n| *n > 0);
+        *panes.entry(pane).or_default() += d;
+        let is = panes[&pane] > 0;
+        let live = |x: &(&u32, &i64)| *x.1 > 0;
+        let before = panes.range(..pane).rev().find(live).map_or(0, |x| *x.0);
+        let after = panes.range(pane + 1..).find(live).map_or(0, |x| *x.0);
+        (was != is).then_some(Turn { before, after, sign: if is { 1 } else { -1 } })
+    }
+
+    proptest! {
+        #[test]
+        fn turns_are_those_of_a_map(
+            ticks in prop::collection::vec(
+                (prop::collection::btree_set(0u32..4, 0..4), prop::collection::vec((0u32..4, 1u32..60, -2i64..3), 0..6)),
+                1..80,
+            ),
+        ) {
+            let (mut arena, mut model) = (Arena::<SellerTally>::default(), vec![BTreeMap::<u32, i64>::new(); 4]);
+            arena.grow(4);
+            for (s, (on_time, late)) in (1u32..).zip(ticks) {
+                arena.open();
+                on_time.iter().for_each(|id| arena.put(*id, s, &sales(1)));
+                let mut told = vec![];
+                arena.settle(|e, t| told.push((e.id, t)));
+                let expected: Vec<_> = on_time.iter().map(|id| (*id, turn(&mut model[*id as usize], s, 1))).collect();
+                prop_assert_eq!(told, expected);
+                for (id, ago, d) in late {
+                    let pane = s.saturating_sub(ago).max(1);
+                    prop_assert_eq!(arena.add_late(id, pane, &sales(d)), turn(&mut model[id as usize], pane, d));
+                }
+                arena.close(s);
+                for (id, panes) in (0..).zip(&model) {
+                    let mut held = vec![];
+                    arena.back(id, 1, |e| held.push((e.pane, e.tally.sales)));
+                    prop_assert!(held.iter().copied().eq(panes.iter().rev().map(|(pane, n)| (*pane, *n))));
+                }
+            }
         }
     }
 }

@@ -127,7 +127,8 @@ fn facts(record: &Record) -> Vec<Fact> {
         "throughput" => vec![throughput((0, name), r)],
         "experiments/peers/run" => peers(r),
         "backlog" => vec![((2, name), "A backlog in Kafka against the same sales in a file".into(), backlog(r))],
-        "latency" => vec![latency((3, name), r)],
+        // Those at other rates are for the notebook.
+        "latency" if r["window"] == "15m/1s" => vec![latency((3, name), r)],
         "recovery" => vec![recovery((4, name), r)],
         "soak" => vec![soak((5, name), r)],
         "price_errors" => vec![price_errors((6, name), r)],

@@ -39,12 +39,13 @@ impl Probe {
         Ok(Probe { producer, topic: kafka.topic.clone(), partitions })
     }
 
-    /// Sends so many sales a second for so long, each dated when it is sent, to all partitions in turn. Says of each whole second
-    /// when the last partition was sent the sale that lets a window close there.
+    /// Sends so many sales a second for so long, each dated when it is sent, to all partitions in turn. Says of each multiple of
+    /// `slide` milliseconds when the last partition was sent the sale that lets a window close there. The rate does not depend on
+    /// how the receiver keeps up: what could not be sent in time is sent at once, and dated then.
     ///
     /// # Errors
     /// When the client refuses a record.
-    pub fn send(&self, rate: u64, time: Duration) -> Result<Seen> {
+    pub fn send(&self, rate: u64, time: Duration, slide: i64) -> Result<Seen> {
         let (began, mut sent) = (Instant::now(), 0u64);
         let mut newest = vec![0; self.partitions as usize];
         let mut closing = Seen::new();
@@ -56,13 +57,15 @@ impl Probe {
                 let before = newest.iter().min().copied().unwrap_or(0);
                 newest[partition] = at;
                 let after = newest.iter().min().copied().unwrap_or(0);
-                let (from, to) = ((before - SLACK).div_euclid(1_000), (after - SLACK).div_euclid(1_000));
+                let (from, to) = ((before - SLACK).div_euclid(slide), (after - SLACK).div_euclid(slide));
                 if from < to && before > 0 {
-                    closing.insert(1_000 * to, Instant::now());
+                    closing.insert(slide * to, Instant::now());
                 }
             }
             sent = due;
-            self.producer.poll(Duration::from_micros(500));
+            // The client's own wait counts in whole milliseconds, and below one it would spin on a core that the others need.
+            std::thread::sleep(Duration::from_micros(500));
+            self.producer.poll(Duration::ZERO);
         }
         self.producer.flush(client::PATIENCE)?;
         Ok(closing)

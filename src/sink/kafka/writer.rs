@@ -22,8 +22,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Epochs without a row are committed after so long.
-const AT_LEAST: Duration = Duration::from_secs(1);
+/// Epochs without a row are committed after so long. Longer than the slide of a window of a second: a transaction that begins while
+/// the brokers still end the one before is told to come back in 20 ms.
+const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// While whole epochs wait, they go along, for at most so long and so many bytes.
 const ALONG: (Duration, usize) = (Duration::from_millis(200), 16 << 20);
