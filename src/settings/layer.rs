@@ -287,7 +287,7 @@ impl Effective {
     /// settings. Where the brokers are and what they ask of us, where else rows go, and who asks how we are, changes no row.
     pub fn values(&self) -> String {
         let outside = |path: &str| ["kafka.", "sinks.", "checkpoint.", "http."].iter().any(|section| path.starts_with(section));
-        let own = self.leaves.iter().filter(|leaf| !outside(&leaf.path));
+        let own = self.leaves.iter().filter(|leaf| !outside(&leaf.path) && leaf.path != "stock.topic");
         own.map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
     }
 
