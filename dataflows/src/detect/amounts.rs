@@ -2,9 +2,11 @@
 //!
 //! The greatest amounts of a shop follow a power law, so the logarithm of an amount lies above a high level `u` by an exponential
 //! variable, and the lines a day beyond x are `lambda exp(-alpha (ln x - u))`. `u` is the least level with at most
-//! max(50, n / 10,000) of the n lines above it, `lambda` the lines a day above it, and `alpha` the estimate of Hill, for amounts in
+//! max(50, n / 20,000) of the n lines above it, `lambda` the lines a day above it, and `alpha` the estimate of Hill, for amounts in
 //! bins of 0.05 and with the greatest quarter of the lines censored: a few whales among the greatest lines must not teach that
-//! whales are usual. Where all amounts are moderate, the estimate extrapolates a tail that is too heavy, and so calls too seldom.
+//! whales are usual. Of the estimate the lower limit of 95 % confidence is taken, `1 - 1.645 / sqrt(lines)` of it: the body of the
+//! amounts still reaches into the tail and makes it look lighter than it is farther out, and a tail that is taken too light calls
+//! every few days. Where all amounts are moderate, an exponential beyond `u` is too heavy, and calls too seldom.
 //! One line a year and category is an eighth of a false alarm a day for 45 categories.
 //!
 //! Unit: ln of an amount, in 1e-4. Window: the last 14 closed days, UTC. Cold start: unknown before 3 of them with 2,000 lines together.
@@ -33,7 +35,10 @@ const LINES_LEAST: i64 = 2_000;
 const TAIL_LEAST: i64 = 50;
 
 /// Of a great number of lines, one in so many is in the tail.
-const TAIL_SHARE: i64 = 10_000;
+const TAIL_SHARE: i64 = 20_000;
+
+/// The quantile of a normal law for a one-sided limit of 95 %.
+const CONFIDENCE: f64 = 1.645;
 
 /// Days after which a line as great is expected once.
 const RETURN: f64 = 365.0;
@@ -101,7 +106,11 @@ fn reached(bins: &[i64], days: usize) -> Option<i64> {
     if seen == 0 || survived == 0 {
         return None;
     }
-    let alpha = libm::log1p(seen as f64 / survived as f64) / f64::from(BIN);
+    let sure = 1.0 - CONFIDENCE / libm::sqrt(seen as f64);
+    if sure <= 0.0 {
+        return None;
+    }
+    let alpha = sure * libm::log1p(seen as f64 / survived as f64) / f64::from(BIN);
     let above = libm::log(tail as f64 / days as f64 * RETURN).max(0.0) / alpha;
     Some(from as i64 * i64::from(BIN) + libm::rint(above) as i64)
 }
@@ -132,7 +141,8 @@ mod tests {
         for (alpha, n) in [(2.5, 50_000), (1.5, 5_000), (4.0, 1_000)] {
             let reached = power_law(alpha, n, 14).yearly(15).unwrap() as f64 / 1e4;
             let truth = truth(alpha, n);
-            assert!((reached - truth).abs() < 0.1 * (truth - 4.0), "{alpha} {n}: {reached} {truth}");
+            // never less than it is, and more by what the estimate may be off
+            assert!((0.98..1.5).contains(&((reached - 4.0) / (truth - 4.0))), "{alpha} {n}: {reached} {truth}");
         }
     }
 
@@ -142,7 +152,7 @@ mod tests {
         let alone = amounts.clone().yearly(15).unwrap();
         (1..=4).for_each(|day| amounts.add(day, 11 * 10_000, 1));
         let among = amounts.yearly(15).unwrap();
-        assert!((alone..alone + 5_000).contains(&among), "{alone} {among}");
+        assert!((alone..alone + 9_000).contains(&among), "{alone} {among}");
     }
 
     #[test]
@@ -167,8 +177,8 @@ mod tests {
         (0..100).for_each(|_| amounts.add(4, 90_000, -1));
         assert_eq!(amounts, before);
         assert_eq!((amounts.yearly(6), amounts.yearly(5)), (before.clone().yearly(6), before.clone().yearly(6)));
-        assert_eq!(amounts.yearly(17), None, "two days are left");
+        assert_eq!(amounts.yearly(18), None, "two days are left");
         amounts.add(2, 40_000, 1);
-        assert!(amounts.days.iter().all(|known| known.0 >= 3));
+        assert!(amounts.days.iter().all(|known| known.0 >= 4));
     }
 }

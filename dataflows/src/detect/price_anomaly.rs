@@ -2,9 +2,9 @@
 //!
 //! The score of a sale is the distance of ln p to its second nearest among the product's own last 60 sales (90 days at most), so
 //! that tiers and packs are no news once they were sold twice. A tier vouches for what is near it and not for all that lies beyond it:
-//! where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance counts, as long
-//! as the price is as far from the median of the product's own prices and the sum stays below 1.0: beyond, and so for the
-//! alert, only the distance itself counts ([`distance`]). All sales of one pane of 30 s are compared with what came before
+//! where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance counts, as far as
+//! four fifths of the distance from the median of the product's own prices, and up to 1.0: beyond, and so for the alert, only the
+//! distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 % off is not. All sales of one pane of 30 s are compared with what came before
 //! the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is compared with its
 //! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of
 //! the whole category surge, what its prices share is taken away first ([`Far::beside`]).
@@ -51,10 +51,10 @@ pub struct Far {
 /// Up to here, in 1e-4, what lies beyond a tier counts twice.
 const BEYOND: i32 = 10_000;
 
-/// How far a price is from its second nearest, `near`, or from twice as near where the median, `usual`, is as far. In 1e-4.
+/// How far a price is from its second nearest, `near`; or twice as far, up to four fifths of the way from the median, `usual`. In 1e-4.
 pub fn distance(ln: i32, near: i32, usual: i32) -> i32 {
     let (near, usual) = (i64::from(near.abs_diff(ln)), i64::from(usual.abs_diff(ln)));
-    near.max((2 * near).min(usual).min(BEYOND.into())) as i32
+    near.max((2 * near).min(usual * 4 / 5).min(BEYOND.into())) as i32
 }
 
 /// The farthest of what was paid; of several the cheapest.

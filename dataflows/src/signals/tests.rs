@@ -331,7 +331,7 @@ impl Naive {
                 let near = kth_nearest(&own, *ln, 2).unwrap();
                 // the lower of the two in the middle
                 let usual = own[(own.len() - 1) / 2].0;
-                let (far, off) = ((near - ln).abs(), (usual - ln).abs());
+                let (far, off) = ((near - ln).abs(), (usual - ln).abs() * 4 / 5);
                 let distance = if 2 * far <= 10_000 && 2 * far <= off { 2 * far } else { far.max(off.min(10_000).min(2 * far)) };
                 price_anomaly::Far { ln: *ln, times, distance, near, usual, support: own.len() as u32 }
             } else {

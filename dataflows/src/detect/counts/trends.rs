@@ -2,15 +2,15 @@
 //!
 //! The test of Mann and Kendall alone finds slow noise, and the way back after a sale or a drop, thirty times a day in fifteen
 //! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half hour
-//! decides what it is called: `category_trend` where it most likely began [`LONG`] minutes ago or more, or where the order of its
-//! minutes is one and it is older than the scales up to [`SHORT`] minutes; else a spike or a drop. In half an hour of a small category
-//! the order of the minutes is hardly ever clear when the counts are, and then a trend would be called a spike; and a spike that
-//! fades can have its minutes in order. The name is given when the threshold is reached and stays until nothing stands out for 5 minutes,
-//! so that nobody is told of one rise twice. A trend takes over what began as a spike only where it cannot be one: where it has gone
+//! decides what it is called: `category_trend` where the order of its minutes is one, or where it stands out most over 5 minutes or
+//! more and most likely began [`LONG`] minutes ago or earlier; else a spike or a drop. In half an hour of a small category
+//! the order of the minutes is hardly ever clear when the counts are, and then a trend would be called a spike. The name is given when
+//! the threshold is reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise twice. A trend takes over what began as a spike only where it cannot be one: where it has gone
 //! on for a quarter of an hour and is now as far as ever, or where the order of its minutes is a thousand times clearer than it must be.
 
-use super::{Counts, Stand, Standing};
+use super::{Class, Counts, SCALES, Stand, Standing};
 use crate::detect::category_trend::{MINUTES, Onset, Trend, trend};
+use crate::detect::dispersion::Dispersion;
 use crate::detect::trail::QUIET;
 use crate::row::event::Direction;
 use crate::row::round::round_millionths;
@@ -22,8 +22,8 @@ const CLEARER: i64 = 3_000_000;
 /// Minutes after which a change is no spike.
 const LONG: usize = 10;
 
-/// Minutes within which it is none but a spike.
-const SHORT: usize = 5;
+/// The least scale, in panes, at which that is asked: what stands out within a minute or two is sudden.
+const WIDE: u32 = 10;
 
 /// Minutes after which a change that still lasts takes over from a spike.
 const OVERDUE: usize = 15;
@@ -57,7 +57,13 @@ impl Counts {
         let minutes = minute.filter(|_| signals.enabled).and_then(|minute| self.series[i].minutes(minute));
         let Some(minutes) = minutes else { return (None, None) };
         let found = trend(&minutes, round_millionths(signals.spec.trend_decades), round_millionths(signals.spec.trend_change));
-        (found.filter(|trend| trend.direction() == direction), minutes.onset(direction))
+        (found.filter(|trend| trend.direction() == direction), minutes.onset(direction, |minutes| self.dispersion(minutes)))
+    }
+
+    /// Of the counts of a category over so many minutes: that of the least scale that holds them, or of the longest.
+    fn dispersion(&self, minutes: usize) -> Dispersion {
+        let scale = SCALES.iter().position(|panes| *panes as usize >= 2 * minutes).unwrap_or(SCALES.len() - 1);
+        self.scan.fit(Class::Category, scale)
     }
 
     /// Gives what stands out of a category its name: a trend, where it is one.
@@ -77,7 +83,10 @@ impl Counts {
         let takes_over = stand.standing == Standing::Holds && (overdue || now.is_some_and(|now| now.decades >= clear));
         let named = match *lead {
             Some(known) => Some(known.trend || takes_over),
-            None if stand.standing == Standing::Holds => Some(began(LONG) || now.is_some() && began(SHORT + 1)),
+            None if stand.standing == Standing::Holds => {
+                let wide = SCALES[stand.scale] >= WIDE;
+                Some(wide && began(LONG) || now.is_some())
+            }
             None => None,
         };
         *lead = named.map(|trend| Lead { trend, last: pane });

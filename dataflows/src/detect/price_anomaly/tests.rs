@@ -52,11 +52,11 @@ fn a_tier_does_not_vouch_for_what_lies_beyond_it() {
         }
     };
     let far = paid(-6_931);
-    assert_eq!((far.near, far.usual, far.distance), (-4_005, 0, 2 * (6_931 - 4_005)));
+    assert_eq!((far.near, far.usual, far.distance), (-4_005, 0, 6_931 * 4 / 5));
     assert!(found(&far, true, 2, THRESHOLDS).unwrap().holds());
-    // the sum is no more than the distance from the median, and than 1.0
-    assert_eq!([-6_000, -3_000, -9_500].map(|ln| paid(ln).distance), [3_990, 2_010, 9_500]);
-    assert_eq!([-12_000, -16_094].map(|ln| paid(ln).distance), [10_000, 12_089]);
+    // 40 % off, between the tiers, and far off: no more than four fifths of the way from the median, and than 1.0
+    assert_eq!([-5_108, -3_000, -9_500].map(|ln| paid(ln).distance), [2_206, 2_010, 7_600]);
+    assert_eq!([-13_500, -16_094].map(|ln| paid(ln).distance), [10_000, 12_089]);
     // and what all prices of the category share is taken away first
     assert_eq!(far.beside(-6_931).distance, distance(0, -4_005, 0));
 }
