@@ -1,13 +1,14 @@
 //! `price_anomaly`: a price far away from what this product was sold for.
 //!
 //! The score of a sale is the distance of ln p to its second nearest among the product's own last 60 sales (90 days at most), so
-//! that tiers and packs are no news once they were sold twice. A tier vouches for what is near it and not for all that lies beyond it:
-//! where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance counts, as far as
-//! four fifths of the distance from the median of the product's own prices, and up to 1.0: beyond, and so for the alert, only the
-//! distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 % off is not. All sales of one pane of 30 s are compared with what came before
-//! the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is compared with its
-//! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of
-//! the whole category surge, what its prices share is taken away first ([`Far::beside`]).
+//! that tiers and packs are no news once they were sold twice. A tier vouches for what is near it and not for all that lies
+//! beyond it: where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance
+//! counts, as far as four fifths of the distance from the median of the product's own prices, and up to 1.0: beyond, and so for
+//! the alert, only the distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 %
+//! off is not. All sales of one pane of 30 s are compared with what came before the pane: twenty sales at a wrong price do not
+//! vouch for each other. A product with fewer than five sales is compared with its category: how far ln p lies outside the 0.5 %
+//! and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of the whole category surge, what its prices
+//! share is taken away first ([`Far::beside`]).
 //!
 //! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
 //! feature 3. Exact under late rows and cancellations: both are functions of multisets.

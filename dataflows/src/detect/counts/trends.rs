@@ -1,12 +1,13 @@
 //! Whether what stands out of a category is a trend: the same counts, half an hour at a time.
 //!
 //! The test of Mann and Kendall alone finds slow noise, and the way back after a sale or a drop, thirty times a day in fifteen
-//! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half hour
-//! decides what it is called: `category_trend` where the order of its minutes is one, or where it stands out most over 5 minutes or
-//! more and most likely began [`LONG`] minutes ago or earlier; else a spike or a drop. In half an hour of a small category
-//! the order of the minutes is hardly ever clear when the counts are, and then a trend would be called a spike. The name is given when
-//! the threshold is reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise twice. A trend takes over what began as a spike only where it cannot be one: where it has gone
-//! on for a quarter of an hour and is now as far as ever, or where the order of its minutes is a thousand times clearer than it must be.
+//! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half
+//! hour decides what it is called: `category_trend` where the order of its minutes is one, or where it stands out most over 5
+//! minutes or more and most likely began [`LONG`] minutes ago or earlier; else a spike or a drop. In half an hour of a small
+//! category the order of the minutes is hardly ever clear when the counts are, and then a trend would be called a spike. The name
+//! is given when the threshold is reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise
+//! twice. A trend takes over what began as a spike only where it cannot be one: where it has gone on for a quarter of an hour and
+//! is now as far as ever, or where the order of its minutes is a thousand times clearer than it must be.
 
 use super::{Class, Counts, SCALES, Stand, Standing};
 use crate::detect::category_trend::{MINUTES, Onset, Trend, trend};
