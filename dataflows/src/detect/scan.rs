@@ -103,7 +103,7 @@ const GUESS: Dispersion = Dispersion { a: 2.0, b: 0.01 };
 const COLD: Dispersion = Dispersion { a: 2.0, b: 0.05 };
 
 /// log10 of the series that speak for one seller.
-const SELLER_SERIES: f64 = 0.301_029_995_663_981_2;
+const SELLER_SERIES: f64 = core::f64::consts::LOG10_2;
 
 /// The threshold of a class, where `h` is that of one series.
 fn limit(class: Class, h: f64) -> f64 {
