@@ -15,7 +15,7 @@
 //! | `ledger` | | what was said of each window end, and so what a change of mind must say |
 //! | `events` | | all of it behind one door, with the cooldown |
 //! | `price_anomaly` | `price_anomaly` | a price is far from the product's own, or from its category's |
-//! | `large_order` | `large_order` | one line is out of all proportion |
+//! | `amounts`, `large_order` | `large_order` | one line is out of all proportion |
 //! | `ticket` | `revenue_surge` | the mean log amount is far above its usual value |
 //! | `category_trend` | `category_trend` | half an hour in one direction, after the season |
 //! | `stock_depletion` | `stock_depletion` | the stock will probably not last through the lead time |
@@ -56,6 +56,7 @@ pub mod table;
 pub mod keyed;
 pub mod price_anomaly;
 pub mod ticket;
+pub mod amounts;
 pub mod large_order;
 pub mod category_trend;
 pub mod concentration;

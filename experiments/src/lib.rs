@@ -15,6 +15,7 @@
 //! | [`measure`] | CPU seconds, memory, medians |
 //! | [`record`] | command, commit, machine and data of a measurement |
 //! | [`retail`] | real sales |
+//! | [`quality`] | the README's table of detection quality |
 
 pub mod data;
 pub mod job;
@@ -29,3 +30,4 @@ pub mod kafka;
 pub mod measure;
 pub mod record;
 pub mod retail;
+pub mod quality;

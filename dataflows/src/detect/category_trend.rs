@@ -5,9 +5,15 @@
 //! there at all says the test of Mann and Kendall, with its correction for ties. A trend is raised when the two-sided p is below
 //! 1e-4 *and* the change across the window, slope times 30 over the median of y, is at least 15 %.
 //!
+//! When it began says the change point of greatest likelihood: of counts with one rate before and one after it, the last k minutes
+//! with the greatest (W ln(W / M) - W + M) M / V(M), W being what was counted in them, M what was expected, and V the variance of a
+//! category's counts: over Poisson's, M, for slow noise moves half an hour as a whole. What stands out and began
+//! ten minutes ago is no spike of a few minutes; half an hour of twenty orders is too noisy for the order of its minutes to say so.
+//!
 //! Unit: decades of p; change as a fraction. Window: 30 min, every minute. Cold start: quiet below 30 orders in the window.
 //! Source: Mann 1945, Theil 1950, Kendall 1955, Sen 1968; DETECTION 1.5. All of it is computed from integers; the float comes last.
 
+use super::dispersion::Dispersion;
 use crate::row::event::Direction;
 use crate::row::round::{div_half_even, narrow, round_millionths};
 
@@ -23,6 +29,18 @@ const EXPECTED_LEAST: i64 = 50_000;
 /// The least median that a slope is held against, in millionths.
 const LEVEL_LEAST: i64 = 100_000;
 
+/// So many minutes are now.
+const NOW: usize = 5;
+
+/// When a change began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Onset {
+    /// Minutes ago.
+    pub minutes: usize,
+    /// The last 5 minutes are at least as far from what was expected as all of them together.
+    pub lasts: bool,
+}
+
 /// 30 minutes, the oldest first: counts, and what was expected of them in millionths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minutes {
@@ -36,6 +54,39 @@ impl Minutes {
     /// Orders in the window.
     pub fn orders(&self) -> i64 {
         self.counts.iter().sum()
+    }
+
+    /// Counts and expectations of the last so many minutes, both in millionths.
+    fn last(&self, minutes: usize) -> [i128; 2] {
+        let from = MINUTES - minutes.min(MINUTES);
+        let sum = |values: &[i64]| values[from..].iter().map(|value| i128::from(*value)).sum::<i128>();
+        [sum(&self.counts) * 1_000_000, sum(&self.expected).max(1)]
+    }
+
+    /// How many minutes ago the counts most likely left what was expected, and whether they are now, over the last 5 minutes, as
+    /// far from it as since then; `None` when they did not go that way.
+    /// `dispersion`: of the counts of so many minutes.
+    pub fn onset(&self, direction: Direction, dispersion: impl Fn(usize) -> Dispersion) -> Option<Onset> {
+        let gain = |minutes: usize| {
+            let [count, mean] = self.last(minutes);
+            if (count > mean) != (direction == Direction::Up) || count == mean {
+                return 0.0;
+            }
+            let (count, mean) = (count as f64 / 1e6, mean as f64 / 1e6);
+            let known = if count > 0.0 { count * libm::log(count / mean) } else { 0.0 };
+            (known - count + mean) * mean / dispersion(minutes).variance(mean)
+        };
+        let mut best = (0, 0.0);
+        for minutes in 1..=MINUTES {
+            let gain = gain(minutes);
+            if gain > best.1 {
+                best = (minutes, gain);
+            }
+        }
+        let ([now, usual], [since, expected]) = (self.last(NOW), self.last(best.0));
+        let further = (now * expected).cmp(&(since * usual));
+        let lasts = if direction == Direction::Up { further.is_ge() } else { further.is_le() };
+        (best.0 > 0).then_some(Onset { minutes: best.0, lasts })
     }
 
     /// y, in millionths.
@@ -140,6 +191,32 @@ mod tests {
         assert_eq!((figures(down, FLAT).0, said(down, FLAT).unwrap().direction()), (-869_565, Direction::Down));
         // Steady, and too small to matter.
         assert_eq!(said(std::array::from_fn(|i| 1_000 + 4 * i as i64), FLAT), None);
+    }
+
+    #[test]
+    fn a_change_began_where_the_counts_left_what_was_expected() {
+        let ten = [10_000_000; MINUTES];
+        let since = |from: usize, to: usize, n: i64| Minutes {
+            counts: std::array::from_fn(|i| if (from..to).contains(&i) { n } else { 10 }),
+            expected: ten,
+        };
+        let seen = |minutes: &Minutes, direction| minutes.onset(direction, |_| Dispersion { a: 1.3, b: 0.006 });
+        let onset = |minutes, lasts| Some(Onset { minutes, lasts });
+        assert_eq!(seen(&since(26, 30, 30), Direction::Up), onset(4, false));
+        assert_eq!(seen(&since(18, 30, 20), Direction::Up), onset(12, true));
+        assert_eq!(seen(&since(18, 30, 20), Direction::Down), None);
+        assert_eq!(seen(&since(20, 30, 0), Direction::Down), onset(10, true));
+        // what is over began when it began, but does not last
+        assert_eq!(seen(&since(15, 25, 40), Direction::Up), onset(15, false));
+        assert_eq!(seen(&since(0, 0, 0), Direction::Up), None);
+        // half an hour that is a little above is slow noise, and does not date a spike of the last minute back
+        let above = Minutes { counts: std::array::from_fn(|i| if i < 29 { 52 } else { 100 }), expected: [40_000_000; MINUTES] };
+        assert_eq!(seen(&above, Direction::Up), onset(1, false));
+        assert!(above.onset(Direction::Up, |_| Dispersion { a: 1.0, b: 0.0 }).unwrap().minutes > 20);
+        // a ramp of half an hour from 10 to 20 is seen from its middle on
+        let ramp = Minutes { counts: std::array::from_fn(|i| 10 + i as i64 / 3), expected: ten };
+        let ramp = seen(&ramp, Direction::Up).unwrap();
+        assert!((12..25).contains(&ramp.minutes) && ramp.lasts, "{ramp:?}");
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! `price_anomaly`: a price far away from what this product was sold for.
 //!
 //! The score of a sale is the distance of ln p to its second nearest among the product's own last 60 sales (90 days at most), so
-//! that tiers and packs are no news once they were sold twice. All sales of one pane of 30 s are compared with what came before
-//! the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is compared with its
-//! category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of
-//! the whole category surge, what its prices share is taken away first ([`Far::beside`]).
+//! that tiers and packs are no news once they were sold twice. A tier vouches for what is near it and not for all that lies
+//! beyond it: where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance
+//! counts, as far as four fifths of the distance from the median of the product's own prices, and up to 1.0: beyond, and so for
+//! the alert, only the distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 %
+//! off is not. All sales of one pane of 30 s are compared with what came before the pane: twenty sales at a wrong price do not
+//! vouch for each other. A product with fewer than five sales is compared with its category: how far ln p lies outside the 0.5 %
+//! and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of the whole category surge, what its prices
+//! share is taken away first ([`Far::beside`]).
 //!
 //! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
 //! feature 3. Exact under late rows and cancellations: both are functions of multisets.
 
-use crate::feature::price::{OWN_LEAST, PriceHistory, kth_nearest, size};
+use crate::feature::price::{OWN_LEAST, PriceHistory, kth_nearest, quantile, size};
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
@@ -35,12 +39,23 @@ pub struct Far {
     pub ln: i32,
     /// How often it was paid in the pane.
     pub times: u32,
-    /// The distance.
+    /// The distance, see [`distance`].
     pub distance: i32,
     /// What it is far from: the second nearest of its own prices, or the quantile.
     pub near: i32,
+    /// The median of its own prices (of an even number the lower), or the quantile.
+    pub usual: i32,
     /// Prices that it was compared with.
     pub support: u32,
+}
+
+/// Up to here, in 1e-4, what lies beyond a tier counts twice.
+const BEYOND: i32 = 10_000;
+
+/// How far a price is from its second nearest, `near`; or twice as far, up to four fifths of the way from the median, `usual`. In 1e-4.
+pub fn distance(ln: i32, near: i32, usual: i32) -> i32 {
+    let (near, usual) = (i64::from(near.abs_diff(ln)), i64::from(usual.abs_diff(ln)));
+    near.max((2 * near).min(usual * 4 / 5).min(BEYOND.into())) as i32
 }
 
 /// The farthest of what was paid; of several the cheapest.
@@ -60,9 +75,10 @@ pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u3
     if support < OWN_LEAST {
         return Verdict::Unsettled(history.at(end).collect());
     }
+    let usual = quantile(own, 500);
     let far = farthest(history.at(end), |ln| {
         let near = kth_nearest(own, ln, 2)?;
-        Some(Far { ln, times: 0, distance: near.abs_diff(ln) as i32, near, support })
+        Some(Far { ln, times: 0, distance: distance(ln, near, usual), near, usual, support })
     });
     far.filter(|far| far.distance > 0).map_or(Verdict::Quiet, Verdict::Own)
 }
@@ -122,7 +138,8 @@ impl CategoryPrices {
         let high = nth(self.sum.iter().rev().map(count), rank)?;
         let (below, above) = (low * BIN - ln, ln - (high * BIN + BIN - 1));
         let near = if below > above { low * BIN } else { high * BIN + BIN - 1 };
-        Some(Far { ln, times: 0, distance: below.max(above).max(0), near, support: n.min(u32::MAX.into()) as u32 })
+        let support = n.min(u32::MAX.into()) as u32;
+        Some(Far { ln, times: 0, distance: below.max(above).max(0), near, usual: near, support })
     }
 
     /// Whether nothing is held.
@@ -171,8 +188,8 @@ impl Thresholds {
 impl Far {
     /// The same when all prices of the category have moved by `shift`, in 1e-4: what they share is not said of one product.
     pub fn beside(&self, shift: i64) -> Far {
-        let left = (i64::from(self.ln) - i64::from(self.near) - shift).abs().min(i64::from(self.distance));
-        Far { distance: left as i32, ..*self }
+        let ln = (i64::from(self.ln) - shift).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        Far { distance: distance(ln, self.near, self.usual).min(self.distance), ..*self }
     }
 }
 

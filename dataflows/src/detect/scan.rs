@@ -4,6 +4,9 @@
 //! score is the greatest over w of the tail of `W_w` under `M_w`, in decades. It is a truncated CUSUM: the best start of a change
 //! among the last 15 minutes, with no state of its own, so that a correction is judged by asking again.
 //!
+//! A seller is two series, baskets and lines, and either may speak for it; so each of them must be twice as rare for the seller to call
+//! as seldom as a series of its own would: its threshold is `h + log10 2` (Bonferroni).
+//!
 //! A spike is said only where `M_w >= 0.5`, a drop where `M_w >= 2.3 h`: below that even nothing at all is no evidence.
 //! Dispersion is fitted for each (class, scale); while a season is not known ("cold"), a wide one stands in, and drops are not
 //! said. Sources: Page 1954; Hoehle and Paul 2008; Noufaily et al. 2013.
@@ -88,7 +91,6 @@ pub struct Scan {
     h: f64,
     /// By class and scale.
     tables: Vec<Table>,
-    /// By scale.
     cold: Vec<Table>,
     all: Vec<Samples>,
     today: Vec<Samples>,
@@ -100,6 +102,20 @@ const GUESS: Dispersion = Dispersion { a: 2.0, b: 0.01 };
 /// While the season is not known: a trailing mean misses a morning's rise by a quarter.
 const COLD: Dispersion = Dispersion { a: 2.0, b: 0.05 };
 
+/// log10 of the series that speak for one seller.
+const SELLER_SERIES: f64 = core::f64::consts::LOG10_2;
+
+/// The threshold of a class, where `h` is that of one series.
+fn limit(class: Class, h: f64) -> f64 {
+    match class {
+        Class::Shop | Class::Category => h,
+        Class::SellerBaskets | Class::SellerLines => h + SELLER_SERIES,
+    }
+}
+
+/// All of them, in the order of the tables.
+const CLASSES: [Class; 4] = [Class::Shop, Class::Category, Class::SellerBaskets, Class::SellerLines];
+
 fn slot(class: Class, scale: usize) -> usize {
     class as usize * SCALES.len() + scale
 }
@@ -107,11 +123,15 @@ fn slot(class: Class, scale: usize) -> usize {
 impl Scan {
     /// With threshold `h` in decades.
     pub fn new(h: f64) -> Scan {
-        let n = 4 * SCALES.len();
+        let n = CLASSES.len() * SCALES.len();
+        let tables = |dispersion: Dispersion| {
+            let of = |class| (0..SCALES.len()).map(move |_| Table::new(dispersion, limit(class, h)));
+            CLASSES.into_iter().flat_map(of).collect()
+        };
         Scan {
             h,
-            tables: vec![Table::new(GUESS, h); n],
-            cold: vec![Table::new(COLD, h); SCALES.len()],
+            tables: tables(GUESS),
+            cold: tables(COLD),
             all: vec![Samples::default(); n],
             today: vec![Samples::default(); n],
         }
@@ -119,8 +139,10 @@ impl Scan {
 
     /// As it was when [`Scan::save`] was called; the threshold may be another.
     pub fn restore(h: f64, saved: Saved) -> Scan {
-        let tables = saved.fits.into_iter().map(|fit| Table::new(fit, h)).collect();
-        Scan { tables, all: saved.all, today: saved.today, ..Scan::new(h) }
+        let new = Scan::new(h);
+        let classes = CLASSES.into_iter().flat_map(|class| SCALES.map(|_| class));
+        let tables = saved.fits.into_iter().zip(classes).map(|(fit, class)| Table::new(fit, limit(class, h))).collect();
+        Scan { tables, all: saved.all, today: saved.today, ..new }
     }
 
     /// What a checkpoint must hold.
@@ -129,9 +151,9 @@ impl Scan {
         Saved { fits, all: self.all.clone(), today: self.today.clone() }
     }
 
-    /// The threshold in millionths of a decade.
-    pub fn threshold(&self) -> i64 {
-        millionths(self.h)
+    /// The threshold of a class in millionths of a decade.
+    pub fn threshold(&self, class: Class) -> i64 {
+        millionths(limit(class, self.h))
     }
 
     /// Judges the windows of a series.
@@ -140,7 +162,8 @@ impl Scan {
         let mut verdict = Verdict::default();
         for (scale, window) in windows.iter().enumerate() {
             let Some(window) = window.filter(|window| window.mean >= ONE / 2) else { continue };
-            let table = if known == Known::Warm { &mut self.tables[slot(class, scale)] } else { &mut self.cold[scale] };
+            let tables = if known == Known::Warm { &mut self.tables } else { &mut self.cold };
+            let table = &mut tables[slot(class, scale)];
             let up = table.above(window.count, window.mean);
             let down = if window.mean >= least && known == Known::Warm {
                 table.below(window.count, window.mean)
@@ -150,7 +173,7 @@ impl Scan {
             let dispersion = table.dispersion();
             for (standing, rise, best) in [(up, true, &mut verdict.up), (down, false, &mut verdict.down)] {
                 if standing > Standing::Quiet {
-                    let score = self.score(window, dispersion, rise, standing);
+                    let score = score(window, dispersion, rise, standing, self.threshold(class));
                     if best.is_none_or(|best| (best.standing, best.score) < (standing, score)) {
                         *best = Some(Stand { standing, score, scale, window });
                     }
@@ -160,18 +183,6 @@ impl Scan {
         verdict
     }
 
-    /// The tail in millionths of a decade, kept on the side of the threshold that the table has decided on.
-    fn score(&self, window: Window, dispersion: Dispersion, rise: bool, standing: Standing) -> i64 {
-        let mean = float(window.mean);
-        let tail = Tail::new(mean, dispersion.variance(mean));
-        let score = millionths(if rise { tail.upper(window.count) } else { tail.lower(window.count) });
-        let whole = self.threshold();
-        match standing {
-            Standing::Holds => score.max(whole),
-            _ => score.clamp((whole + 1) / 2, whole - 1),
-        }
-    }
-
     /// A window of the past, free of episodes.
     pub fn sample(&mut self, class: Class, scale: usize, window: Window) {
         self.today[slot(class, scale)].add(window.count, float(window.mean));
@@ -179,14 +190,14 @@ impl Scan {
 
     /// A day has closed: fits anew. `overlap`: whether the windows of a class were taken at every slide.
     pub fn close_day(&mut self) {
-        for class in [Class::Shop, Class::Category, Class::SellerBaskets, Class::SellerLines] {
+        for class in CLASSES {
             for (scale, panes) in SCALES.into_iter().enumerate() {
                 let at = slot(class, scale);
                 self.all[at].close(&mut self.today[at]);
                 // the windows of shop and categories are taken at every slide, those of sellers apart from each other
                 let overlap = if class <= Class::Category { f64::from(panes) } else { 1.0 };
                 let fit = self.all[at].fit(GUESS, overlap);
-                self.tables[at] = Table::new(fit, self.h);
+                self.tables[at] = Table::new(fit, limit(class, self.h));
             }
         }
     }
@@ -194,6 +205,17 @@ impl Scan {
     /// Variance over mean and the rest, of a class at a scale.
     pub fn fit(&self, class: Class, scale: usize) -> Dispersion {
         self.tables[slot(class, scale)].dispersion()
+    }
+}
+
+/// The tail in millionths of a decade, kept on the side of the threshold `whole` that the table has decided on.
+fn score(window: Window, dispersion: Dispersion, rise: bool, standing: Standing, whole: i64) -> i64 {
+    let mean = float(window.mean);
+    let tail = Tail::new(mean, dispersion.variance(mean));
+    let score = millionths(if rise { tail.upper(window.count) } else { tail.lower(window.count) });
+    match standing {
+        Standing::Holds => score.max(whole),
+        _ => score.clamp((whole + 1) / 2, whole - 1),
     }
 }
 

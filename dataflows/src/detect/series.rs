@@ -2,11 +2,13 @@
 //!
 //! `mu(t) = m(t) L(t)`: the season times the level. `L(t) = (K + sum c) / (K + sum m)` over the 60 minutes that end 5 minutes
 //! before the pane, K = 60 baskets: the posterior mean of a gamma-Poisson rate. Unit: baskets a pane. The gap is longer than the
-//! lateness, so late sales never touch an expectation, and an incident is not absorbed before it is seen. Where the season is not
+//! lateness, so late sales never touch an expectation, and an incident is not absorbed before it is seen. A window of several panes
+//! is held against the level of its first one, as a seller's is: with a level for each pane, what grows within a quarter of an hour
+//! would enter the level by which it is judged, and hide there. Where the season is not
 //! known, the mean of the same 60 minutes stands in, from 30 minutes of history on; before that nothing is said.
 //! While an [episode](super::trail) is open, the expectation stands in for the count in `L` and in the profile.
 //!
-//! State: 256 panes of six numbers and the profile, 24 KB a series.
+//! State: 256 panes of a dozen numbers and the profile, 40 KB a series.
 
 use super::category_trend::{MINUTES, Minutes};
 use super::scan::{SCALES, Verdict, Window, Windows};
@@ -46,11 +48,12 @@ struct Pane {
     taken: i64,
     cold: bool,
     frozen: bool,
-    /// Sums over all panes up to this one: counts, expectations, panes without one, panes without a season.
-    sums: [i64; 4],
+    /// Sums over all panes up to this one: counts, expectations, panes without one, panes without a season of their own, what the
+    /// season says, panes of which it says nothing.
+    sums: [i64; 6],
 }
 
-const BLANK: Pane = Pane { count: 0, aside: 0, season: -1, mean: -1, taken: 0, cold: true, frozen: false, sums: [0; 4] };
+const BLANK: Pane = Pane { count: 0, aside: 0, season: -1, mean: -1, taken: 0, cold: true, frozen: false, sums: [0; 6] };
 
 /// See the [module](self).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,15 +177,15 @@ impl Series {
         for pane in first..=last {
             let mut sums = self.at(pane.wrapping_sub(1)).sums;
             let it = self.at_mut(pane);
-            let now = [it.count - it.aside, it.mean.max(0), i64::from(it.mean < 0), i64::from(it.cold)];
+            let known = [i64::from(it.mean < 0), i64::from(it.cold), it.season.max(0), i64::from(it.season < 0)];
+            let now = [it.count - it.aside, it.mean.max(0), known[0], known[1], known[2], known[3]];
             sums.iter_mut().zip(now).for_each(|(sum, now)| *sum += now);
             it.sums = sums;
         }
     }
 
-    /// Counts, expectations, panes without one and panes without a season of the panes in `(after, to]`; `None` when that
-    /// reaches back beyond the first.
-    fn between(&self, after: u32, to: u32) -> Option<[i64; 4]> {
+    /// What [`Pane::sums`] has of the panes in `(after, to]`; `None` when that reaches back beyond the first.
+    fn between(&self, after: u32, to: u32) -> Option<[i64; 6]> {
         if after.saturating_add(1) < self.since || after > to {
             return None;
         }
@@ -210,24 +213,33 @@ impl Series {
         self.at(pane).count
     }
 
-    /// The 30 whole minutes that end with `pane`, against the season alone; `None` where that is not known of all of them. The level
-    /// is left out: it follows a trend, and would hide it.
+    /// The 30 whole minutes that end with `pane`, against the season and the level before the half hour began; `None` where the
+    /// season is not known of all of them.
     pub fn minutes(&self, pane: u32) -> Option<Minutes> {
         let first = pane.checked_sub(2 * MINUTES as u32)?;
         self.between(first, pane).filter(|sums| sums[3] == 0)?;
+        let level = self.level(first + 1)?;
         let minute = |i: usize| [1, 2].map(|half| first + 2 * i as u32 + half);
-        let expected = |pane: u32| words::millionths(self.season(pane).unwrap_or(0));
+        let expected = |pane: u32| words::millionths(fixed(float(self.season(pane).unwrap_or(0)) * level));
         Some(Minutes {
             counts: std::array::from_fn(|i| minute(i).map(|half| self.counted(half)).iter().sum()),
             expected: std::array::from_fn(|i| minute(i).map(expected).iter().sum()),
         })
     }
 
-    /// The windows that end with `pane`.
+    /// The level of a pane, where its season is known.
+    fn level(&self, pane: u32) -> Option<f64> {
+        Some(self.at(pane)).filter(|it| it.season > 0).map(|it| float(it.mean) / float(it.season))
+    }
+
+    /// The windows that end with `pane`, each against the level before it began: nothing inside of a window touches its own
+    /// expectation.
     pub fn windows(&self, pane: u32) -> Windows {
         SCALES.map(|panes| {
-            let sums = self.between(pane.checked_sub(panes)?, pane).filter(|sums| sums[2] == 0)?;
-            Some(Window { count: sums[0], mean: sums[1] })
+            let after = pane.checked_sub(panes)?;
+            let sums = self.between(after, pane).filter(|sums| sums[2] == 0)?;
+            let level = self.level(after + 1).filter(|_| sums[5] == 0);
+            Some(Window { count: sums[0], mean: level.map_or(sums[1], |level| fixed(float(sums[4]) * level)) })
         })
     }
 

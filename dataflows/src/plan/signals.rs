@@ -11,7 +11,7 @@ pub struct SignalSpec {
     pub price_alert: f64,
     /// `revenue_surge` when the mean log ticket lies so many standard errors above its usual value.
     pub ticket_z: f64,
-    /// `large_order` when the log of an amount lies so many standard deviations above the category's mean.
+    /// `large_order` when the log of an amount lies so many standard deviations above the category's mean, until its tail is known.
     pub large_order_z: f64,
     /// `category_trend` when p is below 10 to the minus this ...
     pub trend_decades: f64,

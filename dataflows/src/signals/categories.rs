@@ -2,8 +2,9 @@
 
 use super::products::Priced;
 use super::{Said, first_end};
+use crate::detect::amounts::Amounts;
 use crate::detect::keyed::Keyed;
-use crate::detect::large_order::{self, Whales};
+use crate::detect::large_order::{self, Limit, Whales};
 use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Verdict};
 use crate::detect::signal::{Found, Signal};
 use crate::detect::ticket::{Base, Baseline, Lines, SCALES, Spans, surge};
@@ -22,6 +23,8 @@ struct Near {
     end: u32,
     /// What its lines are held against, fixed when the first of them came.
     base: Option<Base>,
+    /// From where on a line is a large order, fixed with it.
+    limit: Option<Limit>,
     lines: Lines,
     whales: Whales,
 }
@@ -32,6 +35,7 @@ struct Category {
     pending: Vec<(u32, CategoryFact)>,
     prices: CategoryPrices,
     baseline: Baseline,
+    amounts: Amounts,
     near: VecDeque<Near>,
     /// What was paid for products, by end: to be judged as long as the end can change.
     priced: BTreeMap<(u32, String), Verdict>,
@@ -212,7 +216,7 @@ impl Categories {
                     };
                     out.words.push(Word::Ticket(Ticket { s, end, category: name.into(), hour, panes }));
                 }
-                let large = category.large_order(end, slide, plan.signals.spec.large_order_z);
+                let large = category.large_order(end, slide);
                 self.said.say(s, subject(Kind::LargeOrder), end, large, &mut out.signals);
                 end += slide;
             }
@@ -271,19 +275,22 @@ impl Category {
             let i = self.near.partition_point(|near| near.end < end);
             if self.near.get(i).is_none_or(|near| near.end != end) {
                 let base = self.baseline.of(end, spans);
-                self.near.insert(i, Near { end, base, lines: Lines::default(), whales: Whales::default() });
+                let yearly = self.amounts.yearly(day(end));
+                let limit = base.as_ref().map(|base| Limit::new(base, deviations, yearly));
+                self.near.insert(i, Near { end, base, limit, lines: Lines::default(), whales: Whales::default() });
             }
         }
         for (end, fact) in facts {
             let n = i64::from(fact.sales);
             self.baseline.add(end, fact.amount_ln, n, spans);
             self.prices.add(day(end), end, fact.price_ln, n);
+            self.amounts.add(day(end), fact.amount_ln, n);
             let i = self.near.partition_point(|near| near.end < end);
             let Some(near) = self.near.get_mut(i).filter(|near| near.end == end) else { continue };
-            if let Some(base) = &near.base {
+            if let (Some(base), Some(limit)) = (&near.base, near.limit) {
                 near.lines.line(base, fact.amount_ln, fact.customer, n);
                 sums.entry(end).or_default().line(base, fact.amount_ln, fact.customer, n);
-                near.whales.line(base, fact.cents, fact.amount_ln, n, deviations);
+                near.whales.line(base, fact.cents, fact.amount_ln, n, limit);
                 changed = changed.min(end);
             }
         }
@@ -300,9 +307,9 @@ impl Category {
         inside.map(|near| (near.end, near.lines.clone())).collect()
     }
 
-    fn large_order(&self, end: u32, slide: u32, threshold: f64) -> Option<Found> {
+    fn large_order(&self, end: u32, slide: u32) -> Option<Found> {
         let near = self.near.iter().find(|near| near.end == end)?;
-        large_order::found(&near.whales, near.base.as_ref()?, end - slide, round_millionths(threshold))
+        large_order::found(&near.whales, near.base.as_ref()?, end - slide, near.limit?)
     }
 
     /// By how much the prices of the category have moved while its tickets surge, in 1e-4.

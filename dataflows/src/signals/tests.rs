@@ -267,7 +267,8 @@ impl Naive {
         for c in &categories {
             if let Some(Some(base)) = self.bases.get(&(*c, end)) {
                 let mut whales = large_order::Whales::default();
-                let threshold = round_millionths(spec.large_order_z);
+                // no day closes in these tests
+                let threshold = large_order::Limit::new(base, round_millionths(spec.large_order_z), None);
                 for r in self.known.iter().filter(|r| r.n != 0 && r.category == *c && r.pane == end) {
                     let cents = i64::from(r.cents) * i64::from(r.units);
                     whales.line(base, cents, ln4_cents(cents), r.n.into(), threshold);
@@ -328,7 +329,11 @@ impl Naive {
             let times = prices.iter().filter(|x| **x == (end, *ln)).count() as u32;
             let far = if own.len() >= OWN_LEAST as usize {
                 let near = kth_nearest(&own, *ln, 2).unwrap();
-                price_anomaly::Far { ln: *ln, times, distance: (near - ln).abs(), near, support: own.len() as u32 }
+                // the lower of the two in the middle
+                let usual = own[(own.len() - 1) / 2].0;
+                let (far, off) = ((near - ln).abs(), (usual - ln).abs() * 4 / 5);
+                let distance = if 2 * far <= 10_000 && 2 * far <= off { 2 * far } else { far.max(off.min(10_000).min(2 * far)) };
+                price_anomaly::Far { ln: *ln, times, distance, near, usual, support: own.len() as u32 }
             } else {
                 let mut all = price_anomaly::CategoryPrices::default();
                 let of_category = self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane < end);

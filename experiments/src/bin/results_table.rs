@@ -1,6 +1,6 @@
-//! Writes the README's table of the main results from `experiments/results/`; it measures nothing itself.
+//! Writes the README's tables of the main results and of detection quality from `experiments/results/`; it measures nothing itself.
 //!
-//! A number that is typed into a document stays there when the program has changed. So the table stands between two marker
+//! A number that is typed into a document stays there when the program has changed. So each table stands between two marker
 //! comments, and what stands there is a function of the recorded results: of each name the newest, of the peers the newest for
 //! each job. A test compares.
 //!
@@ -11,12 +11,18 @@
 #![expect(clippy::print_stdout, reason = "says what it has done")]
 
 use anyhow::{Context, Result};
+use experiments::quality;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const BEGIN: &str = "<!-- results: written by `cargo run --release -p experiments --bin results_table` -->";
-const END: &str = "<!-- end of results -->";
+/// What stands before a table, and behind it.
+type Markers = [&'static str; 2];
+
+const RESULTS: Markers =
+    ["<!-- results: written by `cargo run --release -p experiments --bin results_table` -->", "<!-- end of results -->"];
+const QUALITY: Markers =
+    ["<!-- detection: written by `cargo run --release -p experiments --bin results_table` -->", "<!-- end of detection -->"];
 
 /// A recorded measurement.
 struct Record {
@@ -41,22 +47,28 @@ fn root() -> PathBuf {
 fn main() -> Result<()> {
     let path = root().join("README.md");
     let readme = std::fs::read_to_string(&path).context("reading README.md")?;
-    let table = table(&records(&root().join("experiments/results"))?);
-    let written = put(&readme, &table).context("README.md has no marker comments for the table")?;
+    let written = fill(&readme, &records(&root().join("experiments/results"))?)?;
     if written == readme {
-        println!("README.md has the table of the results there are");
+        println!("README.md has the tables of the results there are");
         return Ok(());
     }
     std::fs::write(&path, written).context("writing README.md")?;
-    println!("wrote the table into README.md");
+    println!("wrote the tables into README.md");
     Ok(())
 }
 
+/// The text with both tables.
+fn fill(readme: &str, records: &[Record]) -> Result<String> {
+    let newest = |name: &str| records.iter().rfind(|record| record.name == name).map(|record| &record.value);
+    let with_results = put(readme, RESULTS, &table(records)).context("no marker comments for the table of results")?;
+    put(&with_results, QUALITY, &quality::table(newest)).context("no marker comments for the table of detection quality")
+}
+
 /// The text with the table between the markers.
-fn put(readme: &str, table: &str) -> Option<String> {
-    let (before, rest) = readme.split_once(BEGIN)?;
-    let (_, behind) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}{END}{behind}"))
+fn put(readme: &str, [begin, end]: Markers, table: &str) -> Option<String> {
+    let (before, rest) = readme.split_once(begin)?;
+    let (_, behind) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{table}{end}{behind}"))
 }
 
 /// All results, in the order of their dates.
@@ -244,10 +256,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_readme_has_the_table_of_the_results_there_are() {
+    fn the_readme_has_the_tables_of_the_results_there_are() {
         let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-        let table = table(&records(&root().join("experiments/results")).unwrap());
-        let expected = put(&readme, &table).expect("README.md has the markers");
+        let expected = fill(&readme, &records(&root().join("experiments/results")).unwrap()).unwrap();
         assert!(readme == expected, "run `cargo run --release -p experiments --bin results_table`");
     }
 
@@ -288,11 +299,12 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_markers_changes() {
-        let readme = format!("before\n{BEGIN}\nold\n{END}\nbehind\n");
-        let written = put(&readme, "new\n").unwrap();
-        assert_eq!(written, format!("before\n{BEGIN}\nnew\n{END}\nbehind\n"));
-        assert_eq!(put(&written, "new\n").unwrap(), written);
-        assert_eq!(put("no markers", "new\n"), None);
+        let [begin, end] = RESULTS;
+        let readme = format!("before\n{begin}\nold\n{end}\nbehind\n");
+        let written = put(&readme, RESULTS, "new\n").unwrap();
+        assert_eq!(written, format!("before\n{begin}\nnew\n{end}\nbehind\n"));
+        assert_eq!(put(&written, RESULTS, "new\n").unwrap(), written);
+        assert_eq!(put("no markers", RESULTS, "new\n"), None);
     }
 
     #[test]

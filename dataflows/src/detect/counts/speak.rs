@@ -124,9 +124,9 @@ impl Counts {
         (!drops).then(|| format!("{silent} of {all} inputs were silent: what is missing is what they usually bring"))
     }
 
-    fn found(&self, pane: u32, stand: &Stand, direction: Direction, rule: &str) -> Found {
+    fn found(&self, pane: u32, stand: &Stand, (class, direction): (Class, Direction), rule: &str) -> Found {
         let step = self.plan.detect.step;
-        let threshold = self.scan.threshold();
+        let threshold = self.scan.threshold(class);
         Found {
             direction,
             start: (pane - SCALES[stand.scale]) * step,
@@ -159,7 +159,7 @@ impl Counts {
             (Direction::Down, Some(_)) => Kind::FeedIncomplete,
         };
         let key = if i == 0 { Level::WHOLE.into() } else { series.name.clone() };
-        let mut found = self.found(pane, stand, direction, "nb/baskets");
+        let mut found = self.found(pane, stand, (if i == 0 { Class::Shop } else { Class::Category }, direction), "nb/baskets");
         found.message = words::message(kind, series.level, &series.name, stand, words::BASKETS);
         found.insights = words::rarity(stand, warm);
         found.insights.extend(feed);
@@ -172,7 +172,8 @@ impl Counts {
     /// Of a category whose difference is a trend; `trend` as it is now, where it still is one.
     fn of_trend(&self, i: usize, pane: u32, stand: &Stand, direction: Direction, trend: Option<Trend>) -> (Subject, Found) {
         let series = &self.series[i];
-        let mut found = self.found(pane, stand, direction, "theil-sen/mann-kendall");
+        let rule = if trend.is_some() { "theil-sen/mann-kendall" } else { "nb/baskets" };
+        let mut found = self.found(pane, stand, (Class::Category, direction), rule);
         found.severity = Severity::Info;
         found.message = words::message(Kind::CategoryTrend, series.level, &series.name, stand, words::BASKETS);
         found.insights = words::rarity(stand, true);
@@ -224,7 +225,8 @@ impl Counts {
         let now = if concentrated.is_some() { Kind::FraudLikeBurst } else { Kind::SellerSpike };
         let kinds = [Kind::FraudLikeBurst, Kind::SellerSpike];
         let kind = kinds.into_iter().find(|kind| before.contains_key(&subject(*kind))).unwrap_or(now);
-        let mut found = self.found(pane, stand, Direction::Up, if lines { "nb/lines" } else { "nb/baskets" });
+        let (class, rule) = if lines { (Class::SellerLines, "nb/lines") } else { (Class::SellerBaskets, "nb/baskets") };
+        let mut found = self.found(pane, stand, (class, Direction::Up), rule);
         found.message = words::message(kind, Level::Seller, &name, stand, unit);
         found.insights = words::rarity(stand, true);
         found.insights.push(match concentrated {

@@ -1,18 +1,17 @@
 //! Whether what stands out of a category is a trend: the same counts, half an hour at a time.
 //!
 //! The test of Mann and Kendall alone finds slow noise, and the way back after a sale or a drop, thirty times a day in fifteen
-//! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half hour
-//! decides what it is called: `category_trend` where it is one, else a spike or a drop. The name is given when the threshold is
-//! reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise twice.
-//! Only a trend that is a thousand times clearer than it must be takes over what began as a spike: no incident of a few minutes looks
-//! like this.
-//!
-//! The level of a category follows what grows slowly, so a trend that doubles a small category within half an hour may stay short of the
-//! threshold. To be content with half of it where the order of the minutes is clear found no more trends, but the way back from those
-//! that were not found.
+//! categories. So the counts decide, by the one threshold and beside what the shop does, whether anything is said; the last half
+//! hour decides what it is called: `category_trend` where the order of its minutes is one, or where it stands out most over 5
+//! minutes or more and most likely began [`LONG`] minutes ago or earlier; else a spike or a drop. In half an hour of a small
+//! category the order of the minutes is hardly ever clear when the counts are, and then a trend would be called a spike. The name
+//! is given when the threshold is reached and stays until nothing stands out for 5 minutes, so that nobody is told of one rise
+//! twice. A trend takes over what began as a spike only where it cannot be one: where it has gone on for a quarter of an hour and
+//! is now as far as ever, or where the order of its minutes is a thousand times clearer than it must be.
 
-use super::{Counts, Stand, Standing};
-use crate::detect::category_trend::{MINUTES, Trend, trend};
+use super::{Class, Counts, SCALES, Stand, Standing};
+use crate::detect::category_trend::{MINUTES, Onset, Trend, trend};
+use crate::detect::dispersion::Dispersion;
 use crate::detect::trail::QUIET;
 use crate::row::event::Direction;
 use crate::row::round::round_millionths;
@@ -20,6 +19,15 @@ use serde::{Deserialize, Serialize};
 
 /// A trend takes over from a spike when it is so much clearer than it must be, millionths of a decade.
 const CLEARER: i64 = 3_000_000;
+
+/// Minutes after which a change is no spike.
+const LONG: usize = 10;
+
+/// The least scale, in panes, at which that is asked: what stands out within a minute or two is sudden.
+const WIDE: u32 = 10;
+
+/// Minutes after which a change that still lasts takes over from a spike.
+const OVERDUE: usize = 15;
 
 /// What stands out of a category, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +51,20 @@ impl Counts {
         before.map(|lead| lead.filter(|lead| lead.last + QUIET >= pane))
     }
 
-    /// The trend of a category in the half hour that ends with `pane`, or half a minute before it.
-    fn trend(&self, i: usize, pane: u32, direction: Direction) -> Option<Trend> {
+    /// The trend of a category in the half hour that ends with `pane`, or half a minute before it, and when the change began.
+    fn trend(&self, i: usize, pane: u32, direction: Direction) -> (Option<Trend>, Option<Onset>) {
         let (signals, step) = (&self.plan.signals, self.plan.detect.step);
-        let minute = if self.plan.millis(pane * step) % 60_000 == 0 { pane } else { pane.checked_sub(1)? };
-        let minutes = self.series[i].minutes(minute).filter(|_| signals.enabled)?;
+        let minute = if self.plan.millis(pane * step) % 60_000 == 0 { Some(pane) } else { pane.checked_sub(1) };
+        let minutes = minute.filter(|_| signals.enabled).and_then(|minute| self.series[i].minutes(minute));
+        let Some(minutes) = minutes else { return (None, None) };
         let found = trend(&minutes, round_millionths(signals.spec.trend_decades), round_millionths(signals.spec.trend_change));
-        found.filter(|trend| trend.direction() == direction)
+        (found.filter(|trend| trend.direction() == direction), minutes.onset(direction, |minutes| self.dispersion(minutes)))
+    }
+
+    /// Of the counts of a category over so many minutes: that of the least scale that holds them, or of the longest.
+    fn dispersion(&self, minutes: usize) -> Dispersion {
+        let scale = SCALES.iter().position(|panes| *panes as usize >= 2 * minutes).unwrap_or(SCALES.len() - 1);
+        self.scan.fit(Class::Category, scale)
     }
 
     /// Gives what stands out of a category its name: a trend, where it is one.
@@ -62,12 +77,17 @@ impl Counts {
         leads: &mut Leads,
     ) -> Option<Option<Trend>> {
         let lead = &mut leads[usize::from(direction == Direction::Down)];
-        let now = self.trend(i, pane, direction);
+        let (now, onset) = self.trend(i, pane, direction);
+        let began = |minutes: usize| onset.is_some_and(|onset| onset.minutes >= minutes);
         let clear = round_millionths(self.plan.signals.spec.trend_decades) + CLEARER;
-        let takes_over = stand.standing == Standing::Holds && now.is_some_and(|now| now.decades >= clear);
+        let overdue = began(OVERDUE) && onset.is_some_and(|onset| onset.lasts);
+        let takes_over = stand.standing == Standing::Holds && (overdue || now.is_some_and(|now| now.decades >= clear));
         let named = match *lead {
             Some(known) => Some(known.trend || takes_over),
-            None if stand.standing == Standing::Holds => Some(now.is_some()),
+            None if stand.standing == Standing::Holds => {
+                let wide = SCALES[stand.scale] >= WIDE;
+                Some(wide && began(LONG) || now.is_some())
+            }
             None => None,
         };
         *lead = named.map(|trend| Lead { trend, last: pane });

@@ -24,7 +24,7 @@ fn a_pane_is_judged_by_what_came_before_it() {
     sold.extend([(4, -23_026); 10]);
     sold.push((4, 60));
     let Verdict::Own(far) = verdict(&history(&sold), 4) else { panic!("{:?}", verdict(&history(&sold), 4)) };
-    assert_eq!(far, Far { ln: -23_026, times: 10, distance: 23_026, near: 0, support: 5 });
+    assert_eq!(far, Far { ln: -23_026, times: 10, distance: 23_026, near: 0, usual: 0, support: 5 });
     let found = found(&far, true, 3, THRESHOLDS).unwrap();
     assert_eq!((found.direction, found.severity, found.score), (Direction::Down, Severity::Critical, 2_302_600));
     assert_eq!((found.value, found.expected), (Figure::Cents(10), Some(Figure::Cents(100))));
@@ -33,14 +33,37 @@ fn a_pane_is_judged_by_what_came_before_it() {
 
 #[test]
 fn what_a_category_shares_is_not_said_of_one_product() {
-    let far = Far { ln: 20_986, times: 1, distance: 10_986, near: 10_000, support: 9 };
+    let far = Far { ln: 20_986, times: 1, distance: 10_986, near: 10_000, usual: 10_000, support: 9 };
     assert_eq!([0, 10_000, 12_000, -500].map(|shift| far.beside(shift).distance), [10_986, 986, 1_014, 10_986]);
     assert_eq!([cents(23_026), cents(54_648), cents(91_050)], [1_000, 23_620, 900_000]);
 }
 
 #[test]
+fn a_tier_does_not_vouch_for_what_lies_beyond_it() {
+    // mostly 1.00, twice 0.67; now 0.50: ln -0.693, the nearest tier at -0.400
+    let mut sold = vec![(1, -4_005), (1, -4_005)];
+    sold.extend([(2, 0); 8]);
+    let paid = |ln: i32| {
+        let mut sold = sold.clone();
+        sold.push((3, ln));
+        match verdict(&history(&sold), 3) {
+            Verdict::Own(far) => far,
+            other => panic!("{other:?}"),
+        }
+    };
+    let far = paid(-6_931);
+    assert_eq!((far.near, far.usual, far.distance), (-4_005, 0, 6_931 * 4 / 5));
+    assert!(found(&far, true, 2, THRESHOLDS).unwrap().holds());
+    // 40 % off, between the tiers, and far off: no more than four fifths of the way from the median, and than 1.0
+    assert_eq!([-5_108, -3_000, -9_500].map(|ln| paid(ln).distance), [2_206, 2_010, 7_600]);
+    assert_eq!([-13_500, -16_094].map(|ln| paid(ln).distance), [10_000, 12_089]);
+    // and what all prices of the category share is taken away first
+    assert_eq!(far.beside(-6_931).distance, distance(0, -4_005, 0));
+}
+
+#[test]
 fn what_is_near_is_not_worth_saying() {
-    let far = Far { ln: 2_499, times: 1, distance: 2_499, near: 0, support: 9 };
+    let far = Far { ln: 2_499, times: 1, distance: 2_499, near: 0, usual: 0, support: 9 };
     assert_eq!(found(&far, true, 0, THRESHOLDS), None);
     let far = Far { distance: 2_500, ..far };
     assert!(!found(&far, true, 0, THRESHOLDS).unwrap().holds());

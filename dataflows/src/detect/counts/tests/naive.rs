@@ -197,15 +197,19 @@ impl Naive {
     pub fn windows(&self, level: Level, key: Identity, pane: u32) -> Windows {
         let of = &self.series[&(level, key)];
         SCALES.map(|panes| {
-            let mut window = Window { count: 0, mean: 0 };
-            if !of.reaches(pane - panes) {
+            let all = pane - panes + 1..=pane;
+            if !of.reaches(pane - panes) || all.clone().any(|p| !of.mean.contains_key(&p)) {
                 return None;
             }
-            for p in pane - panes + 1..=pane {
-                window.count += of.counts.get(&p).map_or(0, |count| count[0]);
-                window.mean += of.mean.get(&p)?;
-            }
-            Some(window)
+            let count = all.clone().filter_map(|p| of.counts.get(&p)).map(|count| count[0]).sum();
+            // the season of all panes times the level of the first
+            let season: Option<i64> = all.clone().map(|p| of.season.get(&p).copied()).sum();
+            let (first, mean) = (of.season.get(all.start()).copied().unwrap_or(0), of.mean[all.start()]);
+            let mean = match season.filter(|_| first > 0) {
+                Some(season) => fixed(float(season) * (float(mean) / float(first))),
+                None => sum(&of.mean, all),
+            };
+            Some(Window { count, mean })
         })
     }
 
