@@ -190,9 +190,10 @@ impl Kafka {
 }
 
 /// Options of librdkafka that are ours to set, and where the person sets them instead; the others would break a promise.
-const OURS: [(&str, &str); 31] = [
+const OURS: [(&str, &str); 33] = [
     ("bootstrap.servers", "[kafka] brokers"),
     ("metadata.broker.list", "[kafka] brokers"),
+    ("client.id", "[kafka] job"),
     ("group.id", "[kafka] group"),
     ("group.instance.id", ""),
     ("transactional.id", "[kafka] job"),
@@ -215,6 +216,7 @@ const OURS: [(&str, &str); 31] = [
     ("sasl.oauthbearer.method", "[kafka] mechanism"),
     ("sasl.oauthbearer.client.id", "[kafka] oauth_client_id"),
     ("sasl.oauthbearer.client.secret", "[kafka] oauth_client_secret_file"),
+    ("sasl.oauthbearer.scope", "[kafka] oauth_scope"),
     ("sasl.oauthbearer.token.endpoint.url", "[kafka] oauth_token_url"),
     ("ssl.ca.location", "[kafka] ca_file"),
     ("ssl.certificate.location", "[kafka] cert_file"),
