@@ -14,7 +14,7 @@ pub enum Incidents {
     Off,
     /// At random: starts are uniform over each day, magnitudes and durations are those of the evaluation protocol.
     Scattered {
-        /// Attempts a day, spread evenly over the eight kinds. One that finds no place free of relatives is dropped.
+        /// Attempts a day, spread evenly over the kinds in [`Settings::kinds`]. One that finds no place free of relatives is dropped.
         per_day: u32,
         /// No incident starts earlier than this many milliseconds after the first sale.
         after: i64,
@@ -72,7 +72,7 @@ pub struct Settings {
     pub utc_offset: i64,
     /// Multiplies the daily and weekly season in logarithms: 0 is flat, 1 as designed.
     pub season: f64,
-    /// Multiplies the standard deviations of the slow noise: 0 is none, 2 the stress set.
+    /// Multiplies the standard deviations of the slow noise: 0 is none, 2 is twice as much.
     pub noise: f64,
     /// Variance over mean of line counts: baskets hold several lines.
     pub clumping: f64,
