@@ -14,7 +14,8 @@ pub enum Incidents {
     Off,
     /// At random: starts are uniform over each day, magnitudes and durations are those of the evaluation protocol.
     Scattered {
-        /// Attempts a day, spread evenly over the kinds in [`Settings::kinds`]. One that finds no place free of relatives is dropped.
+        /// Attempts a day, spread evenly over [`Settings::kinds`]; spikes, drops and surges count twice, once for the whole shop.
+        /// One that finds no place free of relatives is dropped.
         per_day: u32,
         /// No incident starts earlier than this many milliseconds after the first sale.
         after: i64,

@@ -2,7 +2,8 @@
 
 use super::{complaint, given, load, message};
 use vitrine::settings::Settings;
-use vitrine::settings::kafka::{Delivery, Hidden, Proof, Protocol};
+use vitrine::settings::kafka::{Delivery, Proof, Protocol};
+use vitrine::settings::secret::Hidden;
 
 /// Long enough not to stand anywhere by chance.
 const SECRET: &str = "geheim-5f1c";
