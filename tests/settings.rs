@@ -207,6 +207,7 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
             "[schema.fields]\nid_sale = { template = \"{a\" }",
             "vitrine.toml:2: [schema.fields] id_sale: the template \"{a\" needs a closed, named pair of braces, as in \"{Invoice}:{_record}\"",
         ),
+        ("[checkpoint]\nevery = \"0s\"", "vitrine.toml:2: [checkpoint] every: must be positive"),
         ("[time\nzone = 1", "vitrine.toml:1: not valid TOML: "),
     ];
     for (file, expected) in cases {
