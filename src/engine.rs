@@ -21,6 +21,7 @@ use crate::source::Input;
 use crate::source::live::Live;
 use abort::Abort;
 use cluster::Seat;
+use dataflows::clock::live::STOCK;
 use dataflows::clock::{self, Context, Counts, Every, Inputs, Policy, Progress, Settings};
 use dataflows::decode::Decoder;
 use dataflows::edge::RowSink;
@@ -197,7 +198,7 @@ where
 /// What must be the same in all processes of a cluster, as text.
 fn fingerprint(job: &Job) -> String {
     let inputs: Vec<_> = job.inputs.iter().map(|i| (&i.name, i.format, i.shared(), i.stock)).collect();
-    let live = job.live.as_ref().map(|live| (live.source.name(), live.max_future));
+    let live = job.live.as_ref().map(|live| (live.source.name(), live.source.stock(), live.max_future));
     format!("{:?} {:?} {} {} {:?} {inputs:?} {live:?}", job.plan, job.schema, job.epoch_bytes, job.max_drift, job.max_jump)
 }
 
@@ -290,6 +291,10 @@ where
             None => Inputs::Stored(inputs.collect::<Result<_, Error>>()?),
             Some(live) => {
                 decoder = decoder.max_future(live.max_future);
+                if let Some(name) = live.source.stock() {
+                    decoder = decoder.stock(STOCK);
+                    context.stock = Some(name.into());
+                }
                 Inputs::Live(live.source.reader(index)?)
             }
         };

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod admin;
+pub mod names;
 pub mod topics;
 pub mod produce;
 pub mod local;

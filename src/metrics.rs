@@ -9,6 +9,7 @@
 pub mod checks;
 pub mod histogram;
 pub mod serving;
+pub mod source;
 pub mod status;
 pub mod text;
 pub mod watch;
@@ -18,10 +19,10 @@ use dataflows::edge::Table;
 use dataflows::plan::Plan;
 use histogram::Histogram;
 use serving::Serving;
-use std::collections::{BTreeMap, VecDeque};
+pub use source::{Partition, Source, label};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Partitions that have numbers of their own; those behind them are in the sums only.
@@ -82,79 +83,6 @@ pub struct Window {
     pub revised: AtomicU64,
     /// Closed instances that late records found too old to be revised.
     pub unrevised: AtomicU64,
-}
-
-/// An input partition that is read here. Offsets as Kafka counts them.
-#[derive(Debug, Default)]
-pub struct Partition {
-    /// The next offset to be read.
-    pub position: AtomicI64,
-    /// The last stable offset: what a reader of committed records can reach.
-    pub end: AtomicI64,
-    /// Whether it has stood at its end for the idle timeout.
-    pub idle: AtomicBool,
-    /// What was read and has not left: up to which offset, and the broker's time of the newest record.
-    arrived: Mutex<VecDeque<(u64, i64)>>,
-}
-
-/// Batches of a partition whose times are remembered until they leave; of more, the oldest are forgotten.
-const MOST_BATCHES: usize = 4_096;
-
-impl Partition {
-    /// Read up to this offset; the newest record that came with it, in the broker's time.
-    pub fn at(&self, next: u64, newest: Option<i64>) {
-        self.position.store(i64::try_from(next).unwrap_or(i64::MAX), Relaxed);
-        if let Some(newest) = newest {
-            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-            if arrived.len() >= MOST_BATCHES {
-                arrived.pop_front();
-            }
-            arrived.push_back((next, newest));
-        }
-    }
-
-    /// The newest of the batches that have left with the records up to this offset.
-    fn left(&self, upto: u64) -> Option<i64> {
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut newest = None;
-        // A batch is bound in pieces when an epoch ends within it; it counts with the piece that ends it.
-        while let Some((_, at)) = arrived.pop_front_if(|batch| batch.0 <= upto) {
-            newest = newest.max(Some(at));
-        }
-        newest
-    }
-
-    /// Records that could be read and have not been.
-    pub fn lag(&self) -> i64 {
-        (self.end.load(Relaxed) - self.position.load(Relaxed)).max(0)
-    }
-}
-
-/// Reading live inputs.
-#[derive(Debug, Default)]
-pub struct Source {
-    /// Whether inputs are live: without, nothing is asked of brokers and partitions.
-    pub live: AtomicBool,
-    /// Whether a broker answers.
-    pub reachable: AtomicBool,
-    partitions: RwLock<BTreeMap<i32, Arc<Partition>>>,
-}
-
-impl Source {
-    /// The numbers of a partition that is read here; made at the first call.
-    pub fn partition(&self, number: i32) -> Arc<Partition> {
-        self.partitions.write().unwrap_or_else(PoisonError::into_inner).entry(number).or_default().clone()
-    }
-
-    /// A partition is no longer read here.
-    pub fn forget(&self, number: i32) {
-        self.partitions.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
-    }
-
-    /// All partitions that are read here.
-    pub fn partitions(&self) -> BTreeMap<i32, Arc<Partition>> {
-        self.partitions.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// Writing to Kafka.
@@ -372,7 +300,7 @@ impl Metrics {
     /// All rows of an epoch have left: how long that took since the brokers had the record that closed its ticks.
     pub fn left(&self, binding: &Binding) {
         let partitions = self.source.partitions();
-        let known = binding.blocks.iter().filter_map(|b| Some((partitions.get(&i32::try_from(b.input).ok()?)?, b.upto)));
+        let known = binding.blocks.iter().filter_map(|b| Some((partitions.get(&b.input)?, b.upto)));
         let newest = known.filter_map(|(partition, upto)| partition.left(upto)).max();
         if let Some(newest) = newest.filter(|_| binding.after > binding.before) {
             self.latency.observe((now() - newest) as f64 / 1000.0);

@@ -152,8 +152,17 @@ fn bins(text: &str) -> Vec<&str> {
 }
 
 #[test]
+fn each_program_of_the_experiments_is_in_their_table() {
+    let table = read("experiments/README.md");
+    for (path, _) in files("experiments/src/bin", ".rs") {
+        let name = path.rsplit('/').next().and_then(|file| file.strip_suffix(".rs")).expect("a program");
+        assert!(table.contains(&format!("| `{name}` |")), "experiments/README.md has no line for {name}");
+    }
+}
+
+#[test]
 fn programs_that_documents_name_exist() {
-    for document in [".justfile", "README.md", "ARCHITECTURE.md", "data/README.md"] {
+    for document in [".justfile", "README.md", "ARCHITECTURE.md", "data/README.md", "experiments/README.md"] {
         for bin in bins(&read(document)) {
             let path = format!("experiments/src/bin/{bin}.rs");
             assert!(house().join(&path).is_file(), "{document} names {path}, which does not exist");

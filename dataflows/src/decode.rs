@@ -84,7 +84,7 @@ pub struct Decoder {
     scratch: String,
     /// A date so many milliseconds ahead of the broker's time is refused.
     max_future: i64,
-    /// The input whose records say what is in stock, and who decodes them.
+    /// From which input on records say what is in stock, and who decodes them.
     stock: Option<(u32, Box<Decoder>)>,
     /// Whether records say what is in stock, and are no sales.
     stocks: bool,
@@ -115,18 +115,19 @@ impl Decoder {
         }
     }
 
-    /// The records of `input` are `{id_product, stock, at}`: what is in stock at a time. Where the schema maps `id_product`, it does
+    /// From this input on records are `{id_product, stock, at}`: what is in stock at a time. Where the schema maps `id_product`, it does
     /// so here too.
-    pub fn stock(self, input: u32) -> Decoder {
+    pub fn stock(self, from: u32) -> Decoder {
         let named = |name: &str| From::Fields(vec![name.into()]);
         let mut fields = std::collections::BTreeMap::from([("quantity", named("stock")), ("sale_date", named("at"))]);
         fields.extend(self.schema.fields.get("id_product").cloned().map(|from| ("id_product", from)));
         let schema = Schema { fields, ..(*self.schema).clone() };
-        let own = Decoder { stocks: true, ..Decoder::new(Arc::new(schema)) };
-        Decoder { stock: Some((input, Box::new(own))), ..self }
+        let own = Decoder { stocks: true, max_future: self.max_future, ..Decoder::new(Arc::new(schema)) };
+        Decoder { stock: Some((from, Box::new(own))), ..self }
     }
 
-    /// Refuses the messages whose date is more than so many milliseconds ahead of the broker's time.
+    /// Refuses the messages whose date is more than so many milliseconds ahead of the broker's time. To be said before
+    /// [`Decoder::stock`].
     pub fn max_future(self, max_future: i64) -> Decoder {
         Decoder { max_future, ..self }
     }
@@ -136,7 +137,7 @@ impl Decoder {
     /// # Errors
     /// When the columns cannot serve: a required field has none, or a name that is asked for stands there twice.
     pub fn header(&mut self, input: u32, bytes: &[u8]) -> Result<(), HeaderError> {
-        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| stock.0 == input) {
+        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| input >= stock.0) {
             return stock.header(input, bytes);
         }
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
@@ -187,7 +188,7 @@ impl Decoder {
         until: usize,
         names: &mut Dictionaries,
     ) -> Decoded {
-        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| stock.0 == input) {
+        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| input >= stock.0) {
             return stock.block(format, input, bytes, base, from, until, names);
         }
         let until = until.min(bytes.len());
@@ -204,7 +205,10 @@ impl Decoder {
     }
 
     /// Decodes messages of a broker, each of which is one record, line ends and all.
-    pub fn messages(&mut self, bytes: Vec<u8>, messages: Messages, names: &mut Dictionaries) -> Decoded {
+    pub fn messages(&mut self, input: u32, bytes: Vec<u8>, messages: Messages, names: &mut Dictionaries) -> Decoded {
+        if let Some((_, stock)) = self.stock.as_mut().filter(|stock| input >= stock.0) {
+            return stock.messages(input, bytes, messages, names);
+        }
         let mut to = Decoded::default();
         for (value, offset, time) in messages.values(bytes.len()) {
             let before = to.ids.len();

@@ -121,6 +121,8 @@ pub struct Detector {
     thresholds: [i64; 3],
     /// By [`Kind::GROWTH`].
     rules: [String; 3],
+    /// Whether drops are told. Where the counts of the shop are judged, that tells them: it knows of inputs that were silent.
+    drops: bool,
 }
 
 impl Detector {
@@ -137,6 +139,7 @@ impl Detector {
             against,
             thresholds: [spec.spike_pct, spec.drop_pct, spec.revenue_pct].map(|pct| round::round_millionths(pct).max(1)),
             rules: [rule("total_sales"), rule("total_sales"), rule("total_revenue")],
+            drops: !(plan.detect.enabled && plan.detect.spec.levels[0]),
         })
     }
 
@@ -156,11 +159,9 @@ impl Detector {
     pub fn judge(&self, now: Option<&Judged>, references: &[Judged]) -> [Finding; 3] {
         let references = if references.len() == self.against.windows() as usize { references } else { &[] };
         let [spike, drop, revenue] = self.thresholds;
-        [
-            activity_spike::finding(spike, now, references),
-            activity_drop::finding(drop, now, references),
-            revenue_surge::finding(revenue, now, references),
-        ]
+        let mut fallen = activity_drop::finding(drop, now, references);
+        fallen.holds &= self.drops;
+        [activity_spike::finding(spike, now, references), fallen, revenue_surge::finding(revenue, now, references)]
     }
 }
 

@@ -19,7 +19,7 @@
 //! later than that enters at the oldest row that is still revised.
 
 /// Counts the changes of what a profile's state means: a checkpoint of another version is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub mod columns;
 pub mod fact;
@@ -31,6 +31,7 @@ pub mod shares;
 pub mod people;
 pub mod population;
 pub mod seller;
+pub mod shelf;
 pub mod product;
 pub mod category;
 pub mod customer;

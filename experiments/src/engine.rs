@@ -1,10 +1,10 @@
 //! The pipeline that `replay` builds, on inputs of the measurements.
 //!
-//! `vitrine::engine` reads files only, and the measurements also hand out decoded blocks; so this installs the same dataflows
+//! `vitrine::engine` decodes what it reads, and the measurements also hand out decoded blocks; so this installs the same dataflows
 //! with the same settings by itself, without what a command line needs (stops, failures of peers, progress).
 
 use crate::feed::Feed;
-use crate::measure::resident_bytes;
+use crate::program::resident;
 use crate::sink::Null;
 use crate::stage::{Stages, Watch};
 use anyhow::{Result, ensure};
@@ -123,7 +123,7 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
         if run.states && first && watermark >= seen.1 {
             seen = (if seen.0 == 0 { watermark } else { seen.0 }, watermark + 60_000);
             let minutes = (watermark - seen.0) as f64 / 60_000.0;
-            states.push(State { minutes, sizes: context.sizes.get(), resident: resident_bytes() });
+            states.push(State { minutes, sizes: context.sizes.get(), resident: resident(std::process::id()) });
         }
     }
     let stages = watch.map(Watch::stop).unwrap_or_default();

@@ -155,7 +155,7 @@ impl Decode for HandOut {
         }
         self.memory.take((raw.base + raw.from as u64) as usize)
     }
-    fn messages(&mut self, _batch: Batch, _names: &mut Dictionaries) -> Decoded {
+    fn messages(&mut self, _input: u32, _batch: Batch, _names: &mut Dictionaries) -> Decoded {
         Decoded::default() // what is handed out are blocks
     }
 }

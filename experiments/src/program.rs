@@ -107,10 +107,20 @@ fn client_threads(child: &Child, seen: &mut BTreeMap<String, f64>) {
     }
 }
 
-/// Resident memory of a process in bytes.
+/// Resident memory of a process in bytes; 0 where it cannot be read.
 pub fn resident(pid: u32) -> u64 {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+/// A child that is ended when it is let go.
+pub struct Ended(pub Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended
+        let _ = self.0.wait();
+    }
 }
 
 /// A broker for the time of a measurement.
@@ -143,6 +153,11 @@ impl Drop for Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_known() {
+        assert!(resident(std::process::id()) > 0);
+    }
 
     #[test]
     fn a_stat_file_is_read_behind_the_name() {

@@ -5,7 +5,7 @@
 
 use super::Store;
 use super::frame::Writer as Frames;
-use super::manifest::{self, KEPT, Manifest, Piece, Segment};
+use super::manifest::{self, KEPT, Manifest, Piece, Segment, VERSION};
 use crate::engine::now;
 use crate::source::bindings;
 use dataflows::clock::Binding;
@@ -273,7 +273,7 @@ impl Desk {
         self.segments.retain(|segment| segment.ticks.1 >= since);
         let made_at = now();
         let manifest = Manifest {
-            version: 1,
+            version: VERSION,
             engine: concat!("vitrine ", env!("CARGO_PKG_VERSION")).into(),
             made_at,
             cut,

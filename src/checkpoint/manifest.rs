@@ -10,6 +10,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+/// Of the format of a checkpoint. 2: inputs are named.
+pub const VERSION: u32 = 2;
+
 /// How many checkpoints are kept.
 pub const KEPT: usize = 2;
 
@@ -138,7 +141,7 @@ pub fn list(state: &Path) -> Result<Vec<Manifest>, Error> {
         };
         let bad = |e: &str| Error::Input(format!("{} is no manifest: {e}; remove its folder", path.display()));
         let manifest: Manifest = serde_json::from_str(&text).map_err(|e| bad(&e.to_string()))?;
-        if manifest.version != 1 {
+        if manifest.version != VERSION {
             return Err(bad(&format!("version {} is not known to this program", manifest.version)));
         }
         all.push(manifest);

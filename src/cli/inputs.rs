@@ -60,7 +60,7 @@ impl InputArgs {
     pub fn job(&self, settings: &Settings, cluster: &Cluster, caches: Option<&Caches>) -> Result<(Job, Option<u64>), Failure> {
         #[cfg(feature = "kafka")]
         if let Some(state) = &self.bindings {
-            super::live::without_stock(settings)?;
+            super::live::without_file(settings)?;
             let policy = super::live::replayed(state, cluster)?;
             return Ok((super::live::job(settings, cluster, super::live::topic(settings)?, policy, None), None));
         }

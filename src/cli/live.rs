@@ -118,15 +118,15 @@ pub fn job(settings: &Settings, cluster: &Cluster, topic: Topic, policy: Policy,
     engine::Job { live: Some(live), ..run::job(settings, cluster, vec![], settings.epoch_bytes) }
 }
 
-/// A stock feed is a file, and a file has an end: beside live inputs nobody would read it.
+/// A file has an end: beside live inputs nobody would read it.
 ///
 /// # Errors
-/// When the settings name one.
-pub fn without_stock(settings: &Settings) -> Result<(), Failure> {
+/// When the settings name one for the stock.
+pub fn without_file(settings: &Settings) -> Result<(), Failure> {
     if settings.stock.is_empty() {
         return Ok(());
     }
-    Err(Failure::Usage("[stock] file is read by `replay` of files only; leave it out here".into()))
+    Err(Failure::Usage("[stock] file is read by `replay` of files only; name a topic here, [stock] topic".into()))
 }
 
 impl Run {
@@ -140,7 +140,7 @@ impl Run {
         }
         let delivery = self.delivery.iter().map(|delivery| flag("--delivery", "kafka.delivery", delivery));
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
-        without_stock(&settings)?;
+        without_file(&settings)?;
         let cluster = self.compute.resolve()?;
         let metrics = run::metrics(&settings, &cluster);
         let mut topic = topic(&settings)?.watched(metrics.clone());

@@ -222,10 +222,13 @@ impl ClientContext for Logged {
         let Some(metrics) = &self.0 else { return };
         metrics.source.reachable.store(reachable(&said), Relaxed);
         let mine = metrics.source.partitions();
-        for partition in said.topics.values().flat_map(|topic| topic.partitions.values()) {
-            // Before the first answer there is no end.
-            if let Some(known) = mine.get(&partition.partition).filter(|_| partition.ls_offset >= 0) {
-                known.end.store(partition.ls_offset, Relaxed);
+        for (first, topic) in said.topics.values().map(|topic| (metrics.source.first(&topic.topic), topic)) {
+            for partition in topic.partitions.values() {
+                let input = u32::try_from(partition.partition).ok().map(|number| first + number);
+                // Before the first answer there is no end.
+                if let Some(known) = input.and_then(|input| mine.get(&input)).filter(|_| partition.ls_offset >= 0) {
+                    known.end.store(partition.ls_offset, Relaxed);
+                }
             }
         }
     }

@@ -22,6 +22,11 @@ pub fn sales(kafka: &Kafka) -> Topic {
     topic(kafka, kafka.topic.clone(), kafka.partitions, vec![])
 }
 
+/// The topic that says what is in stock.
+pub fn stock(kafka: &Kafka) -> Option<Topic> {
+    kafka.stock.as_ref().map(|name| topic(kafka, name.clone(), kafka.partitions, vec![]))
+}
+
 /// The name of a table's topic.
 pub fn table_name(kafka: &Kafka, table: Table) -> String {
     format!("{}{}", kafka.prefix, table.name())
@@ -64,7 +69,7 @@ pub fn outputs(kafka: &Kafka) -> Vec<Topic> {
 
 /// All topics of a job.
 pub fn all(kafka: &Kafka) -> Vec<Topic> {
-    [vec![sales(kafka)], outputs(kafka)].concat()
+    [sales(kafka)].into_iter().chain(stock(kafka)).chain(outputs(kafka)).collect()
 }
 
 fn topic(kafka: &Kafka, name: String, partitions: i32, mut config: Vec<(&'static str, String)>) -> Topic {

@@ -3,6 +3,7 @@
 use super::checks::{self, Check, Limits};
 use super::histogram::Histogram;
 use super::{EVENT_TYPES, FATES, MOST_PARTITIONS, Metrics, now};
+use dataflows::clock::live::STOCK;
 use dataflows::edge::Table;
 use dataflows::row::text;
 use serde::Serialize;
@@ -98,7 +99,7 @@ fn source(m: &Metrics) -> Value {
     let partitions = m.source.partitions();
     let first = partitions.iter().take(MOST_PARTITIONS).map(|(number, p)| {
         json!({
-            "partition": number, "position": p.position.load(Relaxed), "end": p.end.load(Relaxed),
+            "partition": number % STOCK, "stock": *number >= STOCK, "position": p.position.load(Relaxed), "end": p.end.load(Relaxed),
             "lag": p.lag(), "idle": p.idle.load(Relaxed),
         })
     });

@@ -3,7 +3,7 @@
 //! Encoded from the atomics whenever somebody asks; no metric is kept twice.
 
 use super::histogram::{Histogram, Read};
-use super::{EVENT_TYPES, FATES, MOST_PARTITIONS, Metrics, Stage, now};
+use super::{EVENT_TYPES, FATES, MOST_PARTITIONS, Metrics, Stage, label, now};
 use crate::serving::TABLES;
 use crate::serving::feast::STATUSES;
 use dataflows::edge::Table;
@@ -142,11 +142,11 @@ fn source(m: &Metrics, page: &mut Page) -> Result<(), Error> {
     let first = || partitions.iter().take(MOST_PARTITIONS);
     page.gauge("source_reachable", "Whether a broker answers", f64::from(u8::from(m.source.reachable.load(Relaxed))))?;
     page.gauge("partitions_assigned", "Partitions read here", partitions.len() as f64)?;
-    let lags = first().map(|(n, p)| (n.to_string(), p.lag()));
+    let lags = first().map(|(n, p)| (label(*n), p.lag()));
     page.gauges("consumer_lag_records", "Records up to the last stable offset that have not been read", "partition", lags)?;
-    let positions = first().map(|(n, p)| (n.to_string(), p.position.load(Relaxed)));
+    let positions = first().map(|(n, p)| (label(*n), p.position.load(Relaxed)));
     page.gauges("consumer_position", "The next offset to be read", "partition", positions)?;
-    let idle = first().map(|(n, p)| (n.to_string(), i64::from(p.idle.load(Relaxed))));
+    let idle = first().map(|(n, p)| (label(*n), i64::from(p.idle.load(Relaxed))));
     page.gauges("partition_idle", "Whether it has stood at its end for the idle timeout", "partition", idle)
 }
 

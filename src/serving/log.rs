@@ -236,6 +236,11 @@ impl Log {
 
     fn read(&mut self, mark: &Mark, views: &[View]) -> Result<(), String> {
         for piece in mark.from..=mark.to {
+            if piece == mark.to && mark.length == 0 {
+                // It was about to begin; whether there is a file yet does not matter.
+                (self.out, self.columns) = (None, Default::default());
+                return Ok(());
+            }
             let path = self.path(piece);
             let told = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
             let mut bytes = vec![];
@@ -354,6 +359,31 @@ mod tests {
         }
         assert!(log.to > 5 && most <= 6, "{} pieces, {most} at a time", log.to);
         assert!(said(&live, 30 * 399).iter().flatten().count() > 300);
+    }
+
+    #[test]
+    fn a_checkpoint_before_a_piece_begins_is_gone_on_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = || Log { least: 2_000, ..Log::new(folder.path().join("serving")) };
+        let (mut log, live, mut marks) = (new(), views(), Marks::new());
+        log.save(0, &mut marks).unwrap();
+        assert_eq!(new().resume(&marks, &views()).unwrap(), Some(0), "nothing was written yet");
+        let mut s = 0;
+        while log.to < 3 || log.length > 0 {
+            s += 30;
+            turn(&mut log, &live, s);
+        }
+        log.save(s, &mut marks).unwrap();
+        assert!(!log.path(log.to).exists());
+        let (mut log, again) = (new(), views());
+        assert_eq!(log.resume(&marks, &again).unwrap(), Some(s));
+        assert_eq!(said(&again, s), said(&live, s));
+        turn(&mut log, &again, s + 30);
+        turn(&mut log, &again, s + 60);
+        log.save(s + 60, &mut marks).unwrap();
+        let last = views();
+        assert_eq!(new().resume(&marks, &last).unwrap(), Some(s + 60));
+        assert_eq!(said(&last, s + 60), said(&again, s + 60));
     }
 
     #[test]

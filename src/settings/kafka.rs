@@ -103,6 +103,8 @@ pub struct Kafka {
     pub brokers: String,
     /// The topic of the sales.
     pub topic: String,
+    /// The topic that says what is in stock.
+    pub stock: Option<String>,
     /// The consumer group under which offsets are shown to lag tools.
     pub group: String,
     /// The job: its transactional id. Two runs of one job at a time fence each other.
@@ -173,7 +175,7 @@ const OURS: [(&str, &str); 33] = [
 /// Names of the mechanisms, as Kafka has them.
 const MECHANISMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"];
 
-pub(super) fn resolve(raw: &raw::Kafka, effective: &Effective) -> Result<Kafka, Error> {
+pub(super) fn resolve(raw: &raw::Kafka, stock: &raw::Stock, effective: &Effective) -> Result<Kafka, Error> {
     let wrong = |key: &str, message: String| effective.problem(&format!("kafka.{key}"), message);
     if raw.brokers.0.is_empty() {
         return Err(wrong("brokers", "at least one HOST:PORT".into()));
@@ -184,11 +186,17 @@ pub(super) fn resolve(raw: &raw::Kafka, effective: &Effective) -> Result<Kafka, 
             return Err(wrong("brokers", format!("{broker:?} is no address; write HOST:PORT, for example \"localhost:9092\"")));
         }
     }
-    for (key, name) in [("topic", &raw.topic), ("prefix", &raw.prefix)] {
+    let stock = Some(stock.topic.trim().to_string()).filter(|name| !name.is_empty());
+    let names = [("kafka.topic", &raw.topic), ("kafka.prefix", &raw.prefix)];
+    for (path, name) in names.into_iter().chain(stock.iter().map(|name| ("stock.topic", name))) {
         let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || name.len() > 200 || !name.chars().all(good) || [".", ".."].contains(&name.as_str()) {
-            return Err(wrong(key, format!("{name:?}: a name in Kafka has letters, digits, `.`, `_` and `-`")));
+            let message = format!("{name:?}: a name in Kafka has letters, digits, `.`, `_` and `-`");
+            return Err(effective.problem(path, message));
         }
+    }
+    if stock.as_ref() == Some(&raw.topic) {
+        return Err(effective.problem("stock.topic", "is the topic of the sales: records of the stock need one of their own"));
     }
     for (key, name) in [("group", &raw.group), ("job", &raw.job)] {
         if name.trim().is_empty() {
@@ -207,6 +215,7 @@ pub(super) fn resolve(raw: &raw::Kafka, effective: &Effective) -> Result<Kafka, 
     Ok(Kafka {
         brokers: raw.brokers.0.join(","),
         topic: raw.topic.clone(),
+        stock,
         group: raw.group.clone(),
         job: raw.job.clone(),
         prefix: raw.prefix.clone(),

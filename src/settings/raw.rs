@@ -146,6 +146,7 @@ pub struct Signals {
 #[expect(missing_docs, reason = "each key is explained in default.toml, once")]
 pub struct Stock {
     pub file: String,
+    pub topic: String,
 }
 
 /// `[cooldown]`

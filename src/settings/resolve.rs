@@ -36,7 +36,7 @@ impl Settings {
             idle_timeout: raw.time.idle_timeout.0,
             advance_when_idle: raw.time.advance_when_idle,
         };
-        let kafka = super::kafka::resolve(&raw.kafka, &effective)?;
+        let kafka = super::kafka::resolve(&raw.kafka, &raw.stock, &effective)?;
         let http = super::http::resolve(&raw.http, &effective)?;
         let checkpoint_every = raw.checkpoint.every.0;
         if checkpoint_every <= 0 {
@@ -153,7 +153,7 @@ fn signals(raw: &Raw, effective: &Effective) -> Result<SignalSpec, Error> {
         large_order_z: s.large_order_z.0,
         trend_decades: s.trend_decades.0,
         trend_change: s.trend_pct.0 / 100.0,
-        stock: !raw.stock.file.trim().is_empty(),
+        stock: [&raw.stock.file, &raw.stock.topic].iter().any(|feed| !feed.trim().is_empty()),
         lead_time: s.lead_time.0,
         stockout_probability: s.stockout_probability.0,
     })

@@ -1,4 +1,4 @@
-//! Kafka as a source: the partitions of one topic, shared out over the workers by number.
+//! Kafka as a source: the partitions of the topic of sales, and of the one of the stock, shared out over the workers by number.
 //!
 //! 1. Positions are ours: offsets come from the person, from recorded bindings or from a checkpoint, and each partition is read
 //!    from there on without a consumer group. What the brokers remember of a group is for lag tools.

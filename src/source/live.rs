@@ -9,6 +9,9 @@ use std::sync::Arc;
 pub trait Source: Send + Sync {
     /// As the person calls it: the name of the topic.
     fn name(&self) -> &str;
+    /// The same of the one that says what is in stock, if there is one; its partitions are numbered from
+    /// [`STOCK`](dataflows::clock::live::STOCK) on.
+    fn stock(&self) -> Option<&str>;
     /// The reader of one worker, made on its thread.
     ///
     /// # Errors

@@ -2,8 +2,7 @@
 //!
 //! Money becomes `DECIMAL(18, 2)`, other fractions `DOUBLE`, whole numbers `INT64`, times `TIMESTAMP(ms, UTC)`, lists of numbers lists
 //! of `DOUBLE`, other lists their JSON. Readers such as Arrow make decimal128 and timestamp[ms, UTC] of these. The
-//! [`dataflows::profile::columns`] of the tables say what they hold; of one that is not there, how it is written: the
-//! contract has two decimals for money and six for other fractions.
+//! [`dataflows::profile::columns`] of the tables say what they hold.
 //!
 //! Written with the column writers of the `parquet` crate, without Arrow's arrays: these would double what is compiled, to hold
 //! for a moment what already lies in rows.
@@ -11,11 +10,10 @@
 use super::collect::{Answers, AsOf};
 use crate::error::Error;
 use crate::serving::row::instant;
-use crate::serving::view::Found;
 use dataflows::edge::Table;
 use dataflows::profile::columns::{self, Type};
 use parquet::basic::Compression;
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -37,7 +35,6 @@ enum Kind {
     Fraction,
     Fractions,
     Time,
-    Flag,
     Text,
 }
 
@@ -55,36 +52,20 @@ struct Column {
 }
 
 impl Kind {
-    /// Of a column that the tables are known to have.
-    fn named(table: Table, name: &str) -> Option<Kind> {
+    /// Of a column of a table. What is no column of it is kept as it is written.
+    fn of(table: Table, name: &str) -> Kind {
         match name {
-            "as_of" => return Some(Kind::Time),
-            "revision" => return Some(Kind::Integer),
+            "as_of" => return Kind::Time,
+            "revision" => return Kind::Integer,
             _ => (),
         }
-        let (_, kind) = columns::columns(table).into_iter().find(|column| column.0 == name)?;
-        Some(match kind {
+        match columns::columns(table).into_iter().find(|column| column.0 == name).map_or(Type::Text, |column| column.1) {
             Type::Integer => Kind::Integer,
             Type::Money => Kind::Money,
             Type::Fraction => Kind::Fraction,
             Type::Fractions(_) => Kind::Fractions,
             Type::Time => Kind::Time,
             Type::Text | Type::Level | Type::Pairs | Type::Carried => Kind::Text,
-        })
-    }
-
-    /// Of a value as it is written.
-    fn of(value: &str) -> Kind {
-        match value.as_bytes().first() {
-            Some(b'"') if instant(value.trim_matches('"')).is_some() => Kind::Time,
-            Some(b'[') if !value.contains(['"', '{']) => Kind::Fractions,
-            Some(b't' | b'f') => Kind::Flag,
-            Some(b'-' | b'0'..=b'9') => match value.split_once('.') {
-                None => Kind::Integer,
-                Some((_, decimals)) if decimals.len() == 2 => Kind::Money,
-                Some(_) => Kind::Fraction,
-            },
-            _ => Kind::Text,
         }
     }
 
@@ -96,7 +77,6 @@ impl Kind {
             Kind::Fraction => format!("optional double {name};"),
             Kind::Fractions => format!("optional group {name} (LIST) {{ repeated group list {{ optional double element; }} }}"),
             Kind::Time => format!("optional int64 {name} (TIMESTAMP(MILLIS,true));"),
-            Kind::Flag => format!("optional boolean {name};"),
             Kind::Text => format!("optional binary {name} (STRING);"),
         }
     }
@@ -160,18 +140,11 @@ fn columns(answers: &Answers) -> Vec<Column> {
         };
         columns.push(Column { name: name("learned"), source: Source::Learned(i) });
         for (number, column) in answers.columns[i].iter().enumerate() {
-            let kind = Kind::named(joined.table, column).unwrap_or_else(|| kind(&answers.found[i], number));
+            let kind = Kind::of(joined.table, column);
             columns.push(Column { name: name(column), source: Source::Value(i, number, kind) });
         }
     }
     columns
-}
-
-/// What a column holds: what its first value is, or text where another one is not like it.
-fn kind(found: &[Option<Found>], column: usize) -> Kind {
-    let mut values = found.iter().flatten().filter_map(|found| found.row.value(column));
-    let first = values.next().map_or(Kind::Fraction, Kind::of);
-    if values.all(|value| Kind::of(value) == first) { first } else { Kind::Text }
 }
 
 fn broken(value: &str) -> ParquetError {
@@ -251,7 +224,6 @@ impl Column {
                     Kind::Money => optional::<Int64Type>(to, cells, cents),
                     Kind::Fraction => optional::<DoubleType>(to, cells, |v| v.parse().map_err(|_| broken(v))),
                     Kind::Time => optional::<Int64Type>(to, cells, |v| instant(v.trim_matches('"')).ok_or_else(|| broken(v))),
-                    Kind::Flag => optional::<BoolType>(to, cells, |v| v.parse().map_err(|_| broken(v))),
                     Kind::Text => optional::<ByteArrayType>(to, cells, |v| Ok(text(v))),
                     Kind::Fractions => lists(to, cells),
                 }
@@ -265,6 +237,7 @@ mod tests {
     use super::super::wanted::{Joined, Wanted};
     use super::*;
     use crate::serving::row::read;
+    use crate::serving::view::Found;
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     fn answers(lines: &[Option<&str>]) -> Answers {
@@ -277,19 +250,23 @@ mod tests {
             }));
         }
         let keys = (0..lines.len()).map(|i| format!("k{i}").into()).collect();
-        let tables = vec![Joined { table: Table::SellerFeatures, column: "seller".into(), keys }];
+        let tables = vec![Joined { table: Table::Scores, column: "shop".into(), keys }];
         let times = (0..lines.len() as i64).collect();
         Answers { wanted: Wanted { tables, times }, columns: vec![columns], found: vec![found] }
     }
 
     #[test]
-    fn each_column_has_the_type_that_its_values_are_written_in() {
+    fn each_column_has_the_type_that_the_table_gives_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("set.parquet");
         let rows = [
-            Some(r#""n":3,"money":-12.50,"ratio":0.250000,"list":[1.5,null,3],"flag":true,"word":"ä \"b\"","none":null"#),
+            Some(
+                r#""quantity":3,"price":-12.50,"amount_vs_customer":0.250000,"customer_behavior_vector":[1.5,null,3],"nm_category":"ä \"b\"","seller":null"#,
+            ),
             None,
-            Some(r#""n":null,"money":0.05,"ratio":0.500000,"list":[],"flag":false,"word":null,"none":null"#),
+            Some(
+                r#""quantity":null,"price":0.05,"amount_vs_customer":0.500000,"customer_behavior_vector":[],"nm_category":null,"seller":null"#,
+            ),
         ];
         write(&path, AsOf::Known, &answers(&rows)).unwrap();
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
@@ -297,29 +274,33 @@ mod tests {
         parquet::schema::printer::print_schema(&mut schema, reader.metadata().file_metadata().schema());
         let schema = String::from_utf8(schema).unwrap();
         for field in [
-            "REQUIRED BYTE_ARRAY seller (STRING);",
+            "REQUIRED BYTE_ARRAY shop (STRING);",
             "REQUIRED INT64 time (TIMESTAMP(MILLIS,true));",
             "OPTIONAL INT64 learned (TIMESTAMP(MILLIS,true));",
             "OPTIONAL INT64 as_of (TIMESTAMP(MILLIS,true));",
-            "OPTIONAL INT64 n;",
-            "OPTIONAL INT64 money (DECIMAL(18,2));",
-            "OPTIONAL DOUBLE ratio;",
-            "OPTIONAL group list (LIST) {",
-            "OPTIONAL BOOLEAN flag;",
-            "OPTIONAL BYTE_ARRAY word (STRING);",
-            "OPTIONAL DOUBLE none;",
+            "OPTIONAL INT64 quantity;",
+            "OPTIONAL INT64 price (DECIMAL(18,2));",
+            "OPTIONAL DOUBLE amount_vs_customer;",
+            "OPTIONAL group customer_behavior_vector (LIST) {",
+            "OPTIONAL BYTE_ARRAY nm_category (STRING);",
+            "OPTIONAL BYTE_ARRAY seller (STRING);",
         ] {
             assert!(schema.contains(field), "{field} in {schema}");
         }
         let said: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
-        let first = "{seller: \"k0\", time: 1970-01-01 00:00:00.000 +00:00, learned: 2026-01-31 10:00:30.000 +00:00, \
-                     as_of: 2026-01-31 10:00:00.000 +00:00, n: 3, money: -12.50, ratio: 0.25, list: [1.5, null, 3.0], flag: true, \
-                     word: \"ä \"b\"\", none: null}";
+        let first = "{shop: \"k0\", time: 1970-01-01 00:00:00.000 +00:00, learned: 2026-01-31 10:00:30.000 +00:00, \
+                     as_of: 2026-01-31 10:00:00.000 +00:00, quantity: 3, price: -12.50, amount_vs_customer: 0.25, \
+                     customer_behavior_vector: [1.5, null, 3.0], nm_category: \"ä \"b\"\", seller: null}";
         assert_eq!(said[0], first);
         assert!(said[1].ends_with(
-            "learned: null, as_of: null, n: null, money: null, ratio: null, list: null, flag: null, word: null, none: null}"
+            "learned: null, as_of: null, quantity: null, price: null, amount_vs_customer: null, \
+             customer_behavior_vector: null, nm_category: null, seller: null}"
         ));
-        assert!(said[2].contains("money: 0.05, ratio: 0.5, list: [], flag: false, word: null"), "{}", said[2]);
+        assert!(
+            said[2].contains("price: 0.05, amount_vs_customer: 0.5, customer_behavior_vector: [], nm_category: null"),
+            "{}",
+            said[2]
+        );
         assert!(!path.with_added_extension("partial").exists());
     }
 }

@@ -1,6 +1,8 @@
 //! `run` on Apache Kafka: what was read while it came is said again by `replay` from the recorded bindings, to the byte. Through
 //! kills and restarts, brokers that die, partitions that are added, transactions that are aborted, and silence.
 
+mod stock;
+
 use super::broker::{Broker, said, shared, signal, vitrine};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;

@@ -31,7 +31,7 @@ pub enum Report {
 /// A live input that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
-    /// The input. Live inputs are numbered from 0 without gaps.
+    /// The input: a partition's number, and that of one with records of the stock from [`STOCK`](super::live::STOCK) on.
     pub input: u32,
     /// Where to begin, unless it is known already.
     pub start: u64,

@@ -2,6 +2,7 @@
 //!
 //! Timely runs all operators of a worker on one thread, so that plain cells do. Nothing here crosses a worker boundary.
 
+use super::live::STOCK;
 use crate::dictionary::Dictionaries;
 use crate::edge::RowSink;
 use crate::plan::Plan;
@@ -20,6 +21,8 @@ pub struct Context {
     pub plan: Arc<Plan>,
     /// The inputs as they were named, by index; one name for all partitions of a live source.
     pub sources: Arc<[String]>,
+    /// What the live source of the stock is called, if there is one.
+    pub stock: Option<Arc<str>>,
     /// The names that this worker's decoder has met.
     pub names: Rc<RefCell<Dictionaries>>,
     /// How all inputs ended, set before this worker's source moves past the last whole tick.
@@ -47,6 +50,7 @@ impl Context {
         Context {
             plan,
             sources,
+            stock: None,
             names: Rc::default(),
             ending: Rc::default(),
             first_watermark: Rc::default(),
@@ -60,9 +64,12 @@ impl Context {
         }
     }
 
-    /// The name of an input; live inputs are the partitions of one source.
-    pub fn source(&self, input: u32) -> &str {
-        self.sources.get(input as usize).or(self.sources.first()).map_or("", String::as_str)
+    /// The name of an input and its number there; live inputs are the partitions of one source, or of the one of the stock.
+    pub fn source(&self, input: u32) -> (&str, u32) {
+        match (&self.stock, input.checked_sub(STOCK)) {
+            (Some(stock), Some(partition)) => (stock, partition),
+            _ => (self.sources.get(input as usize).or(self.sources.first()).map_or("", String::as_str), input),
+        }
     }
 
     /// The same, with a journal and checkpoints.

@@ -57,7 +57,9 @@ impl Reading {
                 let reader = Reader::new(settings.epoch_bytes, files, &bounds, index, peers);
                 (Reading::Files(reader, ReadAhead::new(settings, &bounds, peers)), inputs)
             }
-            Inputs::Live(partitions) => (Reading::Live(LiveReader::new(partitions, bounds(context, 0), (index, peers))), vec![]),
+            Inputs::Live(partitions) => {
+                (Reading::Live(LiveReader::new(partitions, live_bounds(context), (index, peers))), vec![])
+            }
         }
     }
 
@@ -160,7 +162,13 @@ fn read<'s>(
 
 /// By input: what begins before this offset counts already.
 pub(super) fn bounds(context: &Context, inputs: usize) -> Vec<u64> {
-    context.snapshots.resume(|resume| resume.clock.bounds().collect()).unwrap_or_else(|| vec![0; inputs])
+    let known = context.snapshots.resume(|resume| resume.clock.bounds().map(|bound| bound.1).collect());
+    known.unwrap_or_else(|| vec![0; inputs])
+}
+
+/// The partitions that a checkpoint knows: what begins before this offset counts already.
+fn live_bounds(context: &Context) -> Vec<(u32, u64)> {
+    context.snapshots.resume(|resume| resume.clock.bounds().collect()).unwrap_or_default()
 }
 
 fn clock<'s>(

@@ -21,7 +21,7 @@ pub trait Decode {
     /// Decodes the records that begin in `span` of `bytes`.
     fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded;
     /// Decodes messages of a live input.
-    fn messages(&mut self, batch: Batch, names: &mut Dictionaries) -> Decoded;
+    fn messages(&mut self, input: u32, batch: Batch, names: &mut Dictionaries) -> Decoded;
 }
 
 impl Decode for Decoder {
@@ -31,8 +31,8 @@ impl Decode for Decoder {
     fn block(&mut self, input: u32, format: Format, raw: RawBlock, names: &mut Dictionaries) -> Decoded {
         self.block(format, input, raw.bytes, raw.base, raw.from, raw.until, names)
     }
-    fn messages(&mut self, batch: Batch, names: &mut Dictionaries) -> Decoded {
-        self.messages(batch.bytes, batch.messages, names)
+    fn messages(&mut self, input: u32, batch: Batch, names: &mut Dictionaries) -> Decoded {
+        self.messages(input, batch.bytes, batch.messages, names)
     }
 }
 

@@ -12,6 +12,9 @@ use crate::message::Messages;
 use std::collections::VecDeque;
 use timely::scheduling::SyncActivator;
 
+/// Partitions with records of the stock are numbered from here on.
+pub const STOCK: u32 = 1 << 31;
+
 /// How many bytes of messages a worker reads past what is bound, over all of its partitions.
 const AHEAD: u64 = 8 << 20;
 
@@ -98,7 +101,7 @@ pub struct LiveReader {
     partitions: Box<dyn Partitions>,
     index: u64,
     peers: u64,
-    bounds: Vec<u64>,
+    bounds: Vec<(u32, u64)>,
     owned: Vec<Owned>,
     turn: usize,
     /// The clock has said that nothing recorded is left.
@@ -107,7 +110,7 @@ pub struct LiveReader {
 
 impl LiveReader {
     /// The reader of one worker of so many. `bounds`: where the partitions begin that a checkpoint knows.
-    pub fn new(partitions: Box<dyn Partitions>, bounds: Vec<u64>, (index, peers): (usize, usize)) -> LiveReader {
+    pub fn new(partitions: Box<dyn Partitions>, bounds: Vec<(u32, u64)>, (index, peers): (usize, usize)) -> LiveReader {
         let (index, peers) = (index as u64, peers as u64);
         LiveReader { partitions, index, peers, bounds, owned: vec![], turn: 0, live: false }
     }
@@ -118,7 +121,7 @@ impl LiveReader {
     /// Those of the partitions.
     pub fn begin(&mut self, wake: SyncActivator) -> Result<(), Failure> {
         self.partitions.wake_by(wake);
-        std::mem::take(&mut self.bounds).into_iter().zip(0..).try_for_each(|(start, partition)| self.add(partition, start))
+        std::mem::take(&mut self.bounds).into_iter().try_for_each(|(partition, start)| self.add(partition, start))
     }
 
     /// One more partition, if this worker reads it.

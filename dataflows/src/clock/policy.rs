@@ -13,15 +13,16 @@
 
 mod live;
 mod recorded;
+mod saved;
 
 pub use super::binding::{Binding, Block, Bound, Found, Order, Report};
 pub use recorded::Recording;
+pub use saved::Saved;
 
 use super::checkpoint::Checkpoints;
 use super::jump::{Dates, Jump, Settled};
 use crate::plan::Plan;
 use crate::snapshot::Kept;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -70,33 +71,6 @@ pub struct Rules {
     pub checkpoints: Option<Checkpoints>,
 }
 
-/// What a checkpoint must hold of the clock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Saved {
-    /// The next epoch.
-    pub epoch: u64,
-    /// The watermark tick.
-    pub watermark: u32,
-    /// The first watermark tick of the run.
-    pub first_watermark: u32,
-    turn: usize,
-    inputs: Vec<SavedInput>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SavedInput {
-    bound: u64,
-    largest: Option<i64>,
-    ended: bool,
-}
-
-impl Saved {
-    /// By input: what begins before this offset counts already.
-    pub fn bounds(&self) -> impl Iterator<Item = u64> {
-        self.inputs.iter().map(|input| input.bound)
-    }
-}
-
 /// How far the workers are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reached {
@@ -112,6 +86,8 @@ pub struct Reached {
 
 #[derive(Default)]
 struct Input {
+    /// What it is called: its place in the list of files, or the number of a partition.
+    id: u32,
     bound: u64,
     /// Where the rule stands after the bound blocks; nothing is pending there.
     jump: Jump,
@@ -174,7 +150,7 @@ impl Clock {
         Clock {
             plan,
             rules,
-            inputs: std::iter::repeat_with(Input::default).take(inputs).collect(),
+            inputs: (0..inputs as u32).map(|id| Input { id, ..Input::default() }).collect(),
             turn: 0,
             watermark: 0,
             first_watermark: 0,
@@ -196,46 +172,34 @@ impl Clock {
         }
     }
 
-    /// A clock that goes on from where another one stood.
-    pub fn resume(plan: Arc<Plan>, rules: Rules, saved: &Saved) -> Clock {
-        let mut clock = Clock::new(plan, rules, saved.inputs.len());
-        for (input, saved) in clock.inputs.iter_mut().zip(&saved.inputs) {
-            (input.bound, input.jump.largest, input.ended) = (saved.bound, saved.largest, saved.ended);
-            input.asked = saved.bound;
-        }
-        (clock.turn, clock.epoch) = (saved.turn, saved.epoch);
-        (clock.watermark, clock.first_watermark) = (saved.watermark, saved.first_watermark);
-        clock
-    }
-
-    /// What a checkpoint must hold: right after the binding that asks for it.
-    pub fn save(&self) -> Saved {
-        let input = |i: &Input| SavedInput { bound: i.bound, largest: i.jump.largest, ended: i.ended };
-        Saved {
-            epoch: self.epoch,
-            watermark: self.watermark,
-            first_watermark: self.first_watermark,
-            turn: self.turn,
-            inputs: self.inputs.iter().map(input).collect(),
-        }
-    }
-
     /// The parts of a checkpoint, once all workers have made theirs durable, and the binding behind which it was cut.
     pub fn complete(&mut self) -> Option<(Binding, Vec<Kept>)> {
         self.cut.take_if(|_| self.complete.is_some()).zip(self.complete.take())
+    }
+
+    /// Where an input stands among those that count.
+    fn place(&self, id: u32) -> Option<usize> {
+        let own = id as usize;
+        let there = self.inputs.get(own).is_some_and(|input| input.id == id);
+        if there { Some(own) } else { self.inputs.iter().position(|input| input.id == id) }
+    }
+
+    fn input(&mut self, id: u32) -> Option<&mut Input> {
+        let place = self.place(id)?;
+        self.inputs.get_mut(place)
     }
 
     /// Takes a report.
     pub fn report(&mut self, report: Report) {
         match report {
             Report::Read(block) => {
-                let input = &mut self.inputs[block.input as usize];
+                let Some(input) = self.input(block.input) else { return };
                 input.idle = false;
                 input.read.insert(block.start, block);
             }
             Report::Found(found) => self.found(found),
-            Report::Idle { input } => self.inputs[input as usize].idle = true,
-            Report::Awake { input } => self.inputs[input as usize].idle = false,
+            Report::Idle { input } => self.input(input).into_iter().for_each(|input| input.idle = true),
+            Report::Awake { input } => self.input(input).into_iter().for_each(|input| input.idle = false),
             Report::Stop => self.stopping = true,
             Report::Kept(kept) => {
                 self.complete = self.rules.checkpoints.as_mut().and_then(|all| all.kept(kept)).or(self.complete.take())
@@ -348,7 +312,7 @@ impl Clock {
             return None;
         }
         input.asked = at + self.rules.stride;
-        Some(Order::Read { input: i as u32, upto: input.asked })
+        Some(Order::Read { input: input.id, upto: input.asked })
     }
 
     /// The least of the largest dates over the counted inputs; `None` inside when one of them has no date yet.

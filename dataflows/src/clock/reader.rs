@@ -63,7 +63,7 @@ impl Decoding {
         let mut names = self.context.names.borrow_mut();
         names.block += 1;
         let stamp = names.block;
-        let decoded = self.decoder.borrow_mut().messages(batch, &mut names);
+        let decoded = self.decoder.borrow_mut().messages(place.input, batch, &mut names);
         let block = self.block(place, &decoded);
         self.laid(block, stamp, decoded, queue)
     }

@@ -53,7 +53,7 @@ where
 {
     let (reading, mut inputs) = Reading::new(settings, context, inputs, (worker.index(), worker.peers()));
     let shared: Shared = Rc::new(RefCell::new(State {
-        raw: Raw::new(inputs.len()),
+        raw: Raw::default(),
         for_source: VecDeque::new(),
         for_reader: vec![],
         for_pull: vec![],

@@ -106,7 +106,7 @@ fn write(site: &Site, block: &Released, span: Span, (disposition, errors): (Disp
     let message = decoded.messages.at(span.start);
     let offset = message.as_ref().map_or(decoded.base + u64::from(span.start), |message| message.offset);
     let timestamp = message.as_ref().and_then(|message| message.timestamp);
-    let source = site.context.source(block.input);
+    let (source, partition) = site.context.source(block.input);
     let again = match decoded.elsewhere.as_ref().map(|bytes| bytes.payload(span)).transpose() {
         Ok(again) => again,
         Err(problem) => return site.context.fail(Failure::Input(format!("cannot read {source}: {problem}"))),
@@ -115,7 +115,7 @@ fn write(site: &Site, block: &Released, span: Span, (disposition, errors): (Disp
         Some(bytes) => bytes,
         None => decoded.bytes.get(span.start as usize..span.end as usize).unwrap_or_default(),
     };
-    let letter = DeadLetter { source, partition: block.input, offset, timestamp, disposition, errors, payload };
+    let letter = DeadLetter { source, partition, offset, timestamp, disposition, errors, payload };
     to.batch.row_with_cuts((block.input, offset), "", |text| json::dead_letter(&letter, text));
     to.originals.extend(message.map(|message| message.original));
 }

@@ -1,5 +1,6 @@
 //! How long the stock lasts (DETECTION, feature 12).
 
+use crate::detect::tail::Tail;
 use crate::row::round::round_millionths;
 
 /// A Gamma(a, b) law of the units sold in an hour: a units in b hours.
@@ -7,7 +8,7 @@ use crate::row::round::round_millionths;
 pub struct Rate {
     /// Units.
     pub units: f64,
-    /// Hours, each weighed by how busy it is.
+    /// Hours.
     pub hours: f64,
 }
 
@@ -17,10 +18,10 @@ const PRIOR: f64 = 1.0;
 /// The slowest rate, units an hour: nothing lasts for ever.
 const LEAST: f64 = 1e-6;
 
-/// The law after what was seen: (a0 + sum of units) / (b0 + sum of seasonal indices) units an hour.
+/// The law after what was seen: (a0 + sum of units) / (b0 + hours) units an hour.
 ///
-/// `category` is the mean rate of a product of the category in units an hour; `seen` the units and the sum of the seasonal
-/// indices of the last 24 hours.
+/// `category` is the mean rate of a product of the category in units an hour; `seen` the units of the last 24 hours, and how many of
+/// these hours were seen. The seasonal indices of a whole day add up to its hours, so the season is in the units alone.
 pub fn posterior(category: f64, seen: (i64, f64)) -> Rate {
     Rate { units: PRIOR * category.max(LEAST) + seen.0.max(0) as f64, hours: PRIOR + seen.1.max(0.0) }
 }
@@ -34,20 +35,12 @@ pub fn cover(stock: i64, rate: Rate) -> i64 {
 
 /// `p_stockout_before(L)`: the probability that demand within `hours` reaches the stock, in millionths.
 ///
-/// Demand over L hours is negative binomial: r = a, p = b / (b + L), so P(D >= stock) = 1 - sum over k < stock of
-/// C(k + r - 1, k) p^r (1 - p)^k. Terms are added in the order of k.
+/// Demand over L hours is negative binomial: r = a, p = b / (b + L), so its mean is m = a L / b and its variance m + m^2 / a.
+///
+/// Unit: probability. Window: 24 h. Cold start: the rate of the category. Source: as [`cover`].
 pub fn stockout(stock: i64, rate: Rate, hours: f64) -> i64 {
-    let (r, p) = (rate.units, rate.hours / (rate.hours + hours));
-    let mut term = libm::exp(r * libm::log(p));
-    let mut below = 0.0;
-    for k in 0..stock.clamp(0, 1_000_000) {
-        below += term;
-        term *= (k as f64 + r) * (1.0 - p) / (k + 1) as f64;
-        if term < 1e-18 && k as f64 > r {
-            break;
-        }
-    }
-    round_millionths((1.0 - below).clamp(0.0, 1.0))
+    let mean = rate.units / rate.hours * hours;
+    round_millionths(libm::exp10(-Tail::new(mean, mean + mean * mean / rate.units).upper(stock)))
 }
 
 #[cfg(test)]
@@ -71,5 +64,8 @@ mod tests {
         assert_eq!(stockout(0, rate, 1.0), 1_000_000);
         // r = 2, p = 2/3: P(0) = 4/9, P(1) = 2 * 4/9 * 1/3 = 8/27, P(D >= 2) = 1 - 20/27
         assert_eq!(stockout(2, Rate { units: 2.0, hours: 2.0 }, 1.0), 259_259);
+        // a product that sells a thousand times an hour
+        let rate = Rate { units: 24_000.0, hours: 24.0 };
+        assert_eq!((stockout(800, rate, 1.0), stockout(1_200, rate, 1.0)), (1_000_000, 0));
     }
 }

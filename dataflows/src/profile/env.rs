@@ -28,6 +28,8 @@ pub struct Env {
     pub hour: u32,
     /// Whether distinct orders are counted.
     pub orders: bool,
+    /// The lead time of the stock, in hours.
+    pub lead: f64,
     /// What all customers do.
     pub population: Population,
     /// For hours of the day.
@@ -47,6 +49,7 @@ impl Env {
             reach: plan.features.lateness / plan.features.slide,
             hour: (HOUR / slide) as u32,
             orders: plan.features.orders,
+            lead: plan.signals.spec.lead_time as f64 / HOUR as f64,
             population: Population::default(),
             kernel: Kernel::default(),
             tables: Tables::default(),

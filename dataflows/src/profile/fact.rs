@@ -21,7 +21,7 @@ pub mod class {
     pub const COUNT: usize = 4;
 }
 
-/// One record: a sale, its cancellation or a return.
+/// One record: a sale, its cancellation or a return; or what was in stock, told to the owner of the product alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fact {
     /// Event time, milliseconds since the Unix epoch. First, so that facts are ordered by it.
@@ -34,12 +34,14 @@ pub struct Fact {
     pub price: u32,
     /// Units.
     pub quantity: u32,
-    /// 1 for a sale, -1 for a cancellation, 0 for a return.
+    /// 1 for a sale, -1 for a cancellation, 0 for a return and for what was in stock.
     pub sign: i8,
     /// `tp_payment` by its place in the settings.
     pub payment: u8,
     /// For which classes the receiver owns the key, as bits.
     pub roles: u8,
+    /// Whether it says how many units of the product were in stock, and was no sale.
+    pub stock: bool,
 }
 
 impl Fact {
@@ -70,7 +72,7 @@ impl Fact {
     /// 1 for a return.
     #[inline]
     pub fn returns(&self) -> i64 {
-        i64::from(self.sign == 0)
+        i64::from(self.sign == 0 && !self.stock)
     }
 }
 
@@ -98,6 +100,10 @@ pub struct Lot {
     pub ln2: i128,
     /// Sales less cancellations by step of the price, see [`step`](super::population::step).
     pub prices: Vec<(u16, i32)>,
+    /// Units sold less those cancelled. This and the next are told where the stock is known.
+    pub units: i64,
+    /// Sales less cancellations by product.
+    pub products: Vec<(u64, i32)>,
 }
 
 /// Sales of one way of payment in one pane.

@@ -58,7 +58,7 @@ struct Leaving {
     told: Vec<Told>,
     items: Vec<Items>,
     lots: BTreeMap<(u64, u32), usize>,
-    all: Vec<(Lot, Vec<i32>)>,
+    all: Vec<(Lot, Vec<i32>, BTreeMap<u64, i32>)>,
     paid: BTreeMap<(u8, u32), [i64; 2]>,
 }
 
@@ -69,18 +69,19 @@ impl Leaving {
         Leaving { told, items, ..Leaving::default() }
     }
 
-    fn lot(&mut self, fact: &Fact) {
+    /// `products`: whether it is asked what each product sold.
+    fn lot(&mut self, fact: &Fact, products: bool) {
         let (category, hour) = (fact.keys[class::CATEGORY], (fact.at / 3_600_000) as u32);
-        let last = self.all.last().is_some_and(|(lot, _)| lot.category == category && lot.hour == hour);
+        let last = self.all.last().is_some_and(|(lot, ..)| lot.category == category && lot.hour == hour);
         let place = if last {
             self.all.len() - 1
         } else {
             *self.lots.entry((category, hour)).or_insert_with(|| {
-                self.all.push((Lot { category, hour, ..Lot::default() }, vec![0; STEPS]));
+                self.all.push((Lot { category, hour, ..Lot::default() }, vec![0; STEPS], BTreeMap::new()));
                 self.all.len() - 1
             })
         };
-        let (lot, steps) = &mut self.all[place];
+        let (lot, steps, sold) = &mut self.all[place];
         let lines = fact.lines();
         lot.returns += fact.returns();
         if lines == 0 {
@@ -91,6 +92,10 @@ impl Leaving {
         lot.ln += lines * ln;
         lot.ln2 += i128::from(lines) * i128::from(ln) * i128::from(ln);
         steps[usize::from(step(fact.price))] += i32::from(fact.sign);
+        if products {
+            lot.units += fact.units();
+            *sold.entry(fact.keys[class::PRODUCT]).or_default() += i32::from(fact.sign);
+        }
     }
 
     /// The messages, with what is said of the population.
@@ -98,9 +103,10 @@ impl Leaving {
         let lots: Vec<Lot> = self
             .all
             .into_iter()
-            .map(|(mut lot, steps)| {
+            .map(|(mut lot, steps, sold)| {
                 let some = steps.into_iter().enumerate().filter(|(_, n)| *n != 0);
                 lot.prices = some.map(|(step, n)| (step as u16, n)).collect();
+                lot.products = sold.into_iter().filter(|(_, n)| *n != 0).collect();
                 lot
             })
             .collect();
@@ -163,12 +169,32 @@ impl Gather {
         let starts = block.decoded.spans.iter().map(|span| span.start);
         for (sale, (customer, text, offset)) in block.decoded.sales.iter().zip(block.decoded.carried.of(starts)) {
             let pane = self.plan.pane(sale.at);
-            if pane < least || sale.op == Op::Stock {
+            if pane < least {
                 continue;
             }
             let learned = ceil(pane.max(s), slide);
+            if sale.op == Op::Stock {
+                self.stock(sale, learned, names);
+                continue;
+            }
             self.record(sale, learned, (customer, text, (block.input, offset)), names);
         }
+    }
+
+    /// What was in stock, to the owner of the product.
+    fn stock(&mut self, sale: &Sale, learned: u32, names: &Dictionaries) {
+        if !self.wanted[class::PRODUCT] {
+            return;
+        }
+        let (peers, key) = (self.peers, key(&names.products, sale.product));
+        let leaving = self.leaving.entry(learned).or_insert_with(|| Leaving::new(learned, peers));
+        if self.names.tell(class::PRODUCT, sale.product, key, learned, AGAIN * self.plan.features.slide) {
+            let name = names.products.name(sale.product);
+            leaving.told.iter_mut().for_each(|told| told.names[class::PRODUCT].push((key, name.to_string())));
+        }
+        let mut fact = Fact { at: sale.at, quantity: sale.quantity, roles: 1 << class::PRODUCT, stock: true, ..Fact::default() };
+        fact.keys[class::PRODUCT] = key;
+        leaving.told[owner(key, peers)].facts.push(fact);
     }
 
     fn record(&mut self, sale: &Sale, learned: u32, (customer, text, place): (&str, &str, (u32, u64)), names: &Dictionaries) {
@@ -222,7 +248,7 @@ impl Gather {
             let item = (keys[class::CUSTOMER], keys[class::PRODUCT], (sale.at / 1_800_000) as u32, sign);
             leaving.items[owners[class::CUSTOMER]].items.push(item);
         }
-        leaving.lot(&fact);
+        leaving.lot(&fact, self.plan.signals.spec.stock);
         if sign != 0 && self.plan.profiles.scores {
             let paid = leaving.paid.entry((sale.payment, (sale.at / slide) as u32)).or_default();
             paid[0] += i64::from(sign);

@@ -15,7 +15,7 @@ use crate::feature::season_trend::season_trend;
 use crate::feature::seasonality::seasonality;
 use crate::feature::vector::{Behaviour, VERSION, vector};
 use crate::feature::velocity::pace;
-use crate::feature::{CategorySums, category, ln_fixed, refund};
+use crate::feature::{CategorySums, category, ln_fixed, refund, stock};
 use crate::row::round::round_millionths;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +43,8 @@ pub fn lot(fact: &Fact) -> Lot {
         ln: n * ln,
         ln2: i128::from(n) * i128::from(ln) * i128::from(ln),
         prices,
+        units: fact.units(),
+        products: if n == 0 { vec![] } else { vec![(fact.keys[class::PRODUCT], fact.sign.into())] },
     }
 }
 
@@ -127,7 +129,9 @@ impl Seen<'_> {
             let sums = of.iter().map(|f| [f.lines(), f.units(), f.cents(), f.returns()]);
             sums.fold([0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]))
         };
-        self.moved().iter().any(|of| sums(of) != [0; 4])
+        let counted = |f: &&Fact| f.stock && self.env.pane(f.at) == self.e - 1;
+        let counts = self.facts.iter().copied().any(|f| counted(&f)) || self.late.iter().any(|f| f.stock);
+        counts || self.moved().iter().any(|of| sums(of) != [0; 4])
     }
 
     pub fn seller(&self) -> Vec<i64> {
@@ -204,8 +208,21 @@ impl Seen<'_> {
         let instants = self.instants();
         out.push(since_last(self.now, instants.last().copied()));
         out.push(age(self.now, instants.first().copied()));
-        out.extend([NULL, NULL, 0]);
+        out.extend(self.stock(units(DAY, HOUR), self.lines(DAY, HOUR)));
         out
+    }
+
+    /// The newest count less what was sold in later panes, at the rate of the product and its category.
+    fn stock(&self, units: i64, lines: i64) -> [i64; 3] {
+        let counts = self.facts.iter().filter(|f| f.stock);
+        let Some(last) = counts.max_by_key(|f| (f.at, std::cmp::Reverse(f.quantity))) else { return [NULL, NULL, 0] };
+        let later = self.facts.iter().filter(|f| self.env.pane(f.at) > self.env.pane(last.at));
+        let left = (i64::from(last.quantity) - later.map(|f| f.units()).sum::<i64>()).max(0);
+        let sums = self.env.sums(self.e);
+        let now = self.env.instant(self.e);
+        let hours = sums.first().map_or(0, |first| now - i64::from(first).max((now - DAY) / HOUR) * HOUR);
+        let rate = stock::posterior(sums.demand(self.named), (units, hours as f64 / HOUR as f64));
+        [stock::cover(left, rate), stock::stockout(left, rate, self.env.lead), lines.max(0)]
     }
 
     pub fn of_price(&self, fact: &Fact) -> Vec<i64> {

@@ -4,7 +4,8 @@
 //! at least the allowed lateness ago: so a late record that still revises rows never moves what they are compared with, and a
 //! row is a function of the records whatever their order of arrival. Records of 30 days count, in panes of a day at the far end.
 //!
-//! Memory: about 4 KiB for each category, and 8 bytes for each (day, category, step of the price).
+//! Memory: about 4 KiB for each category, and 8 bytes for each (day, category, step of the price); where the stock is known, 12 more
+//! for each product and for each (day, product).
 
 use super::fact::Lot;
 use crate::feature::price::ln4;
@@ -53,6 +54,12 @@ pub struct Category {
     pub ln2: i128,
     /// See [`category_rate`].
     pub rate: i64,
+    /// Units sold less those cancelled; where the stock is known.
+    units: i64,
+    /// Sales less cancellations by product; where the stock is known.
+    products: HashMap<u64, i64>,
+    /// Products of which more was sold than cancelled.
+    sold: i64,
     steps: Vec<i64>,
     /// By step: the share of the sales with a lower price, the half of those at the step added, in 2^-16.
     shares: Vec<u32>,
@@ -63,7 +70,9 @@ pub struct Category {
 impl Default for Category {
     fn default() -> Self {
         let (steps, shares) = (vec![0; STEPS], vec![1 << 15; STEPS]);
-        Category { n: 0, returns: 0, ln: 0, ln2: 0, rate: category_rate(0, 0), steps, shares, prices: vec![] }
+        let rate = category_rate(0, 0);
+        let (products, prices) = (HashMap::new(), vec![]);
+        Category { n: 0, returns: 0, ln: 0, ln2: 0, rate, units: 0, products, sold: 0, steps, shares, prices }
     }
 }
 
@@ -76,15 +85,25 @@ impl Category {
         for (step, n) in &lot.prices {
             self.steps[usize::from(*step)] += sign * i64::from(*n);
         }
+        self.units += sign * lot.units;
+        for (product, n) in &lot.products {
+            let known = self.products.entry(*product).or_default();
+            *known += sign * i64::from(*n);
+            if *known == 0 {
+                self.products.remove(product);
+            }
+        }
     }
 
     /// Whether anything is known. Sales may come to none and their amounts not, where cancellations came without their sales.
     fn holds(&self) -> bool {
-        self.n != 0 || self.returns != 0 || self.ln != 0 || self.ln2 != 0 || self.steps.iter().any(|n| *n != 0)
+        let sums = [self.n, self.returns, self.ln, self.units];
+        sums != [0; 4] || self.ln2 != 0 || !self.products.is_empty() || self.steps.iter().any(|n| *n != 0)
     }
 
     fn settle(&mut self) {
         self.rate = category_rate(self.n, self.returns);
+        self.sold = self.products.values().filter(|n| **n > 0).count() as i64;
         let n: i64 = self.steps.iter().map(|n| *n.max(&0)).sum();
         let mut below = 0;
         self.prices.clear();
@@ -105,6 +124,8 @@ impl Category {
 pub struct Sums {
     /// The first hour that does not count.
     through: u32,
+    /// The hour of the first record there ever was, of those that count; `None` without one.
+    first: Option<u32>,
     categories: HashMap<u64, Category>,
     /// By hour of the day, UTC: sales less cancellations.
     pub hours: [i64; 24],
@@ -132,10 +153,31 @@ impl Sums {
         self.category(category).map_or_else(|| category_rate(0, 0), |c| c.rate)
     }
 
+    /// The hour of the first record, of those before the last whole hour.
+    pub fn first(&self) -> Option<u32> {
+        self.first
+    }
+
+    /// Units that a product of the category sells in an hour, of those that were sold at all; 0 when nothing is known.
+    pub fn demand(&self, category: u64) -> f64 {
+        let (Some(c), Some(first)) = (self.category(category), self.first) else { return 0.0 };
+        let hours = self.through.saturating_sub(first.max(first_hour(self.through)));
+        c.units.max(0) as f64 / (c.sold.max(1) as f64 * f64::from(hours.max(1)))
+    }
+
+    fn begin(&mut self, hour: u32) {
+        self.first = Some(self.first.map_or(hour, |first| first.min(hour)));
+    }
+
     fn add(&mut self, lot: &Lot, sign: i64) {
         self.categories.entry(lot.category).or_default().add(lot, sign);
         self.hours[(lot.hour % DAY) as usize] += sign * lot.n;
     }
+}
+
+/// The first hour that counts at an hour.
+fn first_hour(through: u32) -> u32 {
+    (through / DAY).saturating_sub(DAYS) * DAY
 }
 
 /// The sums of a day.
@@ -155,6 +197,13 @@ fn merge(into: &mut Lot, lot: &Lot) {
         match into.prices.binary_search_by_key(step, |p| p.0) {
             Ok(i) => into.prices[i].1 += n,
             Err(i) => into.prices.insert(i, (*step, *n)),
+        }
+    }
+    into.units += lot.units;
+    for (product, n) in &lot.products {
+        match into.products.binary_search_by_key(product, |p| p.0) {
+            Ok(i) => into.products[i].1 += n,
+            Err(i) => into.products.insert(i, (*product, *n)),
         }
     }
 }
@@ -183,6 +232,7 @@ pub struct Population {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct SavedSums {
     through: u32,
+    first: Option<u32>,
     lots: Vec<Lot>,
     hours: [i64; 24],
 }
@@ -201,17 +251,21 @@ impl Sums {
         let of = |(category, c): (&u64, &Category)| {
             let steps = c.steps.iter().enumerate().filter(|s| *s.1 != 0);
             let prices = steps.map(|(step, n)| (step as u16, (*n).clamp(i32::MIN.into(), i32::MAX.into()) as i32)).collect();
-            Lot { category: *category, hour: 0, n: c.n, returns: c.returns, ln: c.ln, ln2: c.ln2, prices }
+            let clamped = |n: i64| n.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            let mut products: Vec<(u64, i32)> = c.products.iter().map(|(product, n)| (*product, clamped(*n))).collect();
+            products.sort_unstable();
+            let (category, units) = (*category, c.units);
+            Lot { category, hour: 0, n: c.n, returns: c.returns, ln: c.ln, ln2: c.ln2, prices, units, products }
         };
         let mut lots: Vec<Lot> = self.categories.iter().map(of).collect();
         lots.sort_unstable_by_key(|lot| lot.category);
-        SavedSums { through: self.through, lots, hours: self.hours }
+        SavedSums { through: self.through, first: self.first, lots, hours: self.hours }
     }
 
     fn restore(saved: SavedSums) -> Sums {
         let mut sums = Sums::default();
         saved.lots.iter().for_each(|lot| sums.add(lot, 1));
-        (sums.through, sums.hours) = (saved.through, saved.hours);
+        (sums.through, sums.first, sums.hours) = (saved.through, saved.first, saved.hours);
         sums.categories.values_mut().for_each(Category::settle);
         sums
     }
@@ -227,6 +281,7 @@ impl Population {
             let shared = Rc::ptr_eq(&self.now, &self.before);
             let take = |sums: &mut Rc<Sums>| {
                 let sums = Rc::make_mut(sums);
+                sums.begin(lot.hour);
                 sums.add(&lot, 1);
                 sums.categories.entry(lot.category).or_default().settle();
             };
@@ -260,8 +315,9 @@ impl Population {
     fn go(&mut self, through: u32) {
         let later = self.ahead.split_off(&(through, 0));
         let lots = std::mem::replace(&mut self.ahead, later);
-        let first = (through / DAY).saturating_sub(DAYS);
+        let first = first_hour(through) / DAY;
         let sums = Rc::make_mut(&mut self.now);
+        lots.keys().next().into_iter().for_each(|(hour, _)| sums.begin(*hour));
         while self.days.first_key_value().is_some_and(|d| *d.0 < first) {
             let Some((_, day)) = self.days.pop_first() else { break };
             day.lots.values().for_each(|lot| sums.categories.entry(lot.category).or_default().add(lot, -1));
@@ -297,66 +353,4 @@ impl Population {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lot(hour: u32, n: i64) -> Lot {
-        Lot { category: 7, hour, n, returns: 1, ln: 10 * n, ln2: 100, prices: vec![(100, n as i32)] }
-    }
-
-    fn refunds(population: &Population, hour: u32) -> (i64, i64) {
-        let known = population.at(hour).category(7).unwrap();
-        assert_eq!(population.at(hour).rate(7), category_rate(known.n, known.returns));
-        assert_eq!(population.at(hour).rate(8), category_rate(0, 0));
-        (known.n, known.returns)
-    }
-
-    #[test]
-    fn hours_count_when_they_are_over_and_days_are_forgotten() {
-        let mut population = Population::default();
-        population.learn(lot(1_000, 3));
-        population.learn(lot(1_001, 4));
-        population.advance(1_001, 1_001);
-        assert_eq!(refunds(&population, 1_001), (3, 1));
-        population.advance(1_001, 1_002);
-        assert_eq!((refunds(&population, 1_001).0, refunds(&population, 1_002).0), (3, 7));
-        // later than everything
-        population.learn(lot(1_000, 2));
-        assert_eq!((refunds(&population, 1_001).0, refunds(&population, 1_002).0), (5, 9));
-        let again = Population::restore(population.save());
-        assert_eq!(refunds(&again, 1_002).0, 9);
-        assert_eq!(again.at(1_002).hours, population.at(1_002).hours);
-        population.advance(1_002 + 24 * 31, 1_002 + 24 * 31);
-        assert!(population.at(u32::MAX).category(7).is_none());
-    }
-
-    #[test]
-    fn amounts_without_sales_were_forgotten() {
-        let mut population = Population::default();
-        let lots = [(1, 1, 10), (1, -1, -30), (2, 1, 30)];
-        lots.iter().for_each(|(hour, n, ln)| {
-            population.learn(Lot { category: 7, hour: *hour, n: *n, ln: *ln, prices: vec![(100, *n as i32)], ..Lot::default() });
-        });
-        population.advance(2, 2);
-        population.advance(3, 3);
-        assert_eq!(population.at(3).category(7).map(|c| (c.n, c.ln)), Some((1, 10)));
-    }
-
-    #[test]
-    fn shares_of_lower_prices() {
-        let mut population = Population::default();
-        let prices = vec![(10, 1), (20, 2), (30, 1)];
-        population.learn(Lot { category: 1, hour: 0, n: 4, prices, ..Lot::default() });
-        population.advance(1, 1);
-        let shares = [5, 10, 20, 25, 30, 40].map(|s| f64::from(population.at(1).share(1, s)) / 65_536.0);
-        assert_eq!(shares, [0.0, 0.125, 0.5, 0.75, 0.875, 1.0]);
-        assert_eq!(population.at(1).prices(1).iter().map(|p| p.1).collect::<Vec<_>>(), [1, 2, 1]);
-        assert_eq!(population.at(1).share(2, 5), 1 << 15);
-    }
-
-    #[test]
-    fn steps_of_prices() {
-        assert_eq!((step(1), step(100), step(5_000_000), step(u32::MAX)), (0, 147, 493, 511));
-        assert!((i64::from(middle(step(12_345))) - i64::from(ln4(12_345))).abs() <= 157);
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The profile of a product: features 10, 14 and 16, and what a sale is compared with in 3 and 9 (DETECTION).
+//! The profile of a product: features 10, 12, 14 and 16, and what a sale is compared with in 3 and 9 (DETECTION).
 //!
 //! Memory: 16 bytes for each price of an instant, of the last 60 sales and the last two hours; 48 for each pane of a slide with a
 //! sale in the last two hours, 40 for each hour with one in 37 days; 2 KiB for a product that sells once an hour, 36 KiB for one
@@ -9,13 +9,14 @@ use super::env::{DAY, Env, HOUR};
 use super::fact::{Fact, class, sums};
 use super::kinds::Profile;
 use super::ring::{Panes, Ring};
+use super::shelf::Shelf;
 use super::sums::Sums;
 use super::turn::changed;
 use crate::edge::Table;
 use crate::feature::elapsed::{age, since_last};
 use crate::feature::price::{OWN_SPAN, PriceHistory, ln4, price_score, size};
 use crate::feature::price_change::price_change;
-use crate::feature::refund;
+use crate::feature::{refund, stock};
 use serde::{Deserialize, Serialize};
 
 /// See the [module](self).
@@ -29,6 +30,8 @@ pub struct Product {
     first: Option<i64>,
     /// When its category was last named, and which.
     category: (i64, u64),
+    /// What is in stock.
+    shelf: Shelf,
 }
 
 /// What a checkpoint holds.
@@ -39,6 +42,7 @@ pub struct Saved {
     prices: PriceHistory,
     first: Option<i64>,
     category: (i64, u64),
+    shelf: Shelf,
 }
 
 impl Profile for Product {
@@ -47,8 +51,14 @@ impl Profile for Product {
     const TABLE: Table = Table::ProductFeatures;
 
     fn add(&mut self, fact: &Fact, env: &Env) {
+        let pane = env.pane(fact.at);
+        if fact.stock {
+            let gone = self.slides.since(pane + 1)[1];
+            return self.shelf.count(pane, fact.at, fact.quantity.into(), gone);
+        }
         let (lines, units, returns) = (fact.lines(), fact.units(), fact.returns());
-        self.slides.add(env.pane(fact.at), &[lines, units, fact.cents(), returns]);
+        self.shelf.sell(pane, units);
+        self.slides.add(pane, &[lines, units, fact.cents(), returns]);
         self.hours.add((fact.at / HOUR) as u32, &[lines, returns, units]);
         self.category = self.category.max((fact.at, fact.keys[class::CATEGORY]));
         if lines != 0 {
@@ -56,10 +66,12 @@ impl Profile for Product {
         }
     }
 
-    /// Whether the product has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
+    /// Whether the product has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour; or its stock was
+    /// counted.
     fn changed(&self, e: u32, late: &[Fact], env: &Env) -> bool {
         let stands = |pane, without: &[Fact]| self.slides.pane(pane) != sums(without);
-        changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
+        let counted = late.iter().any(|f| f.stock) || e.checked_sub(1).is_some_and(|pane| self.shelf.counted(pane));
+        counted || changed(e, late, env, stands, |facts| sums(facts) != [0; 4])
     }
 
     fn look(&mut self, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
@@ -78,18 +90,19 @@ impl Profile for Product {
             self.first = self.prices.first().filter(|first| *first < done);
         }
         self.prices.forget(env.instant(earliest) - OWN_SPAN, done);
+        self.shelf.forget(earliest);
         self.slides.forget(earliest.saturating_sub(env.hour + 1));
         self.hours.forget(env.from(earliest, 37 * DAY, HOUR));
     }
 
     fn save(&self) -> Saved {
-        let (prices, first, category) = (self.prices.clone(), self.first, self.category);
-        Saved { slides: self.slides.save(), hours: self.hours.save(), prices, first, category }
+        let (prices, first, category, shelf) = (self.prices.clone(), self.first, self.category, self.shelf.clone());
+        Saved { slides: self.slides.save(), hours: self.hours.save(), prices, first, category, shelf }
     }
 
     fn restore(saved: Saved) -> Product {
-        let Saved { slides, hours, prices, first, category } = saved;
-        Product { slides: Ring::restore(slides), hours: Ring::restore(hours), prices, first, category }
+        let Saved { slides, hours, prices, first, category, shelf } = saved;
+        Product { slides: Ring::restore(slides), hours: Ring::restore(hours), prices, first, category, shelf }
     }
 }
 
@@ -117,8 +130,18 @@ impl Product {
         out.push(month[0] - after[0]);
         out.push(since_last(now, self.prices.backwards(instant).next().map(|p| p.0)));
         out.push(age(now, self.first().filter(|first| *first < instant)));
-        // Without a stock feed there is nothing to cover.
-        out.extend([NULL, NULL, 0]);
+        out.extend(self.stock(e, after[1], (day[2] - after[1], day[0] - after[0]), env));
+    }
+
+    /// `stock_cover_h`, `p_stockout_before` of the lead time, and the lines of 24 h that both rest on; nothing without a record of
+    /// the stock. `after`: units sold at or after `e`; `day`: units and lines of the 24 h before.
+    fn stock(&self, e: u32, after: i64, day: (i64, i64), env: &Env) -> [i64; 3] {
+        let Some(left) = self.shelf.left(e, after) else { return [NULL, NULL, 0] };
+        let sums = env.sums(e);
+        let since = |first: u32| env.instant(e) - i64::from(first.max(env.from(e, DAY, HOUR))) * HOUR;
+        let hours = sums.first().map_or(0.0, |first| since(first) as f64 / HOUR as f64);
+        let rate = stock::posterior(sums.demand(self.category.1), (day.0, hours));
+        [stock::cover(left, rate), stock::stockout(left, rate, env.lead), day.1.max(0)]
     }
 
     fn first(&self) -> Option<i64> {

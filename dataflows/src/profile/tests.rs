@@ -37,7 +37,7 @@ type Draw = ((u8, u32), u8, [u8; 4], (u8, u8), u8);
 
 fn draws(most: usize) -> impl Strategy<Value = Vec<Draw>> {
     let pause = (0..20u8, 0..1_000u32);
-    proptest::collection::vec((pause, 0..12u8, [0..3u8, 0..2, 0..2, 0..4], (0..6u8, 1..4u8), 0..10u8), 1..most)
+    proptest::collection::vec((pause, 0..15u8, [0..3u8, 0..2, 0..2, 0..4], (0..6u8, 1..4u8), 0..10u8), 1..most)
 }
 
 /// Records in the order of event time; keys are spread over the range of owners.
@@ -91,6 +91,10 @@ fn records(draws: &[Draw]) -> Vec<Record> {
         if let Some(sale) = which(*what) {
             fact = Fact { sign: -1, ..sale.fact };
             delay += at - fact.at;
+        }
+        if *what >= 12 {
+            let quantity = [0, 3, 8, 20, 100, 2_000][usize::from(*price)];
+            fact = Fact { at, keys: [0, fact.keys[1], 0, 0], quantity, stock: true, ..Fact::default() };
         }
         // What is later than the hour and the lateness is told to nobody.
         let delay = delay.min(HOUR + i64::from(REACH) * SLIDE);
@@ -163,7 +167,9 @@ fn run(records: &[Record], peers: usize, cuts: &[u32]) -> Run {
                 if roles >> class::CUSTOMER & 1 == 1 {
                     told.customer(&name(fact.keys[class::CUSTOMER]));
                 }
-                told.lots.push(lot(fact));
+                if !fact.stock {
+                    told.lots.push(lot(fact));
+                }
             }
             stage.told(told);
             stage.bought(Bought { s: tick(k), ..Bought::default() });
@@ -181,7 +187,7 @@ fn name(key: u64) -> String {
 /// An environment with the population that a look at `e` sees when `known` has been learned.
 fn env(known: &[&Record], e: u32) -> Env {
     let mut env = Env::new(&plan());
-    known.iter().for_each(|r| env.population.learn(lot(&r.fact)));
+    known.iter().filter(|r| !r.fact.stock).for_each(|r| env.population.learn(lot(&r.fact)));
     let hour = env.whole_hours(e);
     env.population.advance(hour, hour);
     env
@@ -215,6 +221,7 @@ fn by_definition(records: &[Record]) -> Run {
                 let named = |e: u32, before: i64| {
                     let entered = if e == s { s } else { s - 1 };
                     let of = known.iter().filter(|r| r.fact.keys[c] == key && pane(r) < entered && r.fact.at < before);
+                    let of = of.filter(|r| !r.fact.stock);
                     of.map(|r| (r.fact.at, r.fact.keys[class::CATEGORY])).max().unwrap_or_default().1
                 };
                 let late = own.iter().filter(|r| r.learned == s && pane(r) + 1 < s).map(|r| pane(r) + 1).min();

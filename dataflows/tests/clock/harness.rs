@@ -116,7 +116,7 @@ impl Decode for Lines {
         decoded.bytes = bytes;
         decoded
     }
-    fn messages(&mut self, batch: Batch, _names: &mut Dictionaries) -> Decoded {
+    fn messages(&mut self, _input: u32, batch: Batch, _names: &mut Dictionaries) -> Decoded {
         let mut decoded = Decoded::default();
         for (span, ..) in batch.messages.values(batch.bytes.len()) {
             line(&batch.bytes, span, &mut decoded);

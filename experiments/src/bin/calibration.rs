@@ -6,7 +6,7 @@
 //! first half is for learning, the second is judged. Real shops have real events, so there the far tail is no false alarm alone.
 //!
 //! ```text
-//! cargo run --release -p experiments --bin calibration -- --seeds 1-3
+//! cargo run --release -p experiments --bin calibration -- --seeds 1 3
 //! cargo run --release -p experiments --bin calibration -- --uci ../shared/data/uci_online_retail.csv.gz
 //! ```
 

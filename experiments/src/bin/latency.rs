@@ -15,8 +15,8 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Parser;
 use experiments::kafka::{Probe, read};
-use experiments::program::{Broker, command};
-use experiments::record::Options;
+use experiments::program::{Broker, Ended, command};
+use experiments::record::{Options, Source};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         // Slides below a second need a tick zero that is not long ago.
         rows.extend(["--window", &window, "--set", "time.origin=2026-01-01T00:00:00Z"]);
     }
-    let mut run = command(&[&run[..], &rows].concat())?.stdout(Stdio::null()).spawn()?;
+    let mut run = Ended(command(&[&run[..], &rows].concat())?.stdout(Stdio::null()).spawn()?);
     let until = Instant::now() + Duration::from_secs(args.seconds + 5);
     let reader = {
         let (kafka, topic, window) = (kafka.clone(), format!("{}windows", kafka.prefix), window.clone());
@@ -81,9 +81,7 @@ fn main() -> Result<()> {
     let probe = Probe::new(&kafka, args.linger)?;
     let closing = probe.send(args.rate, Duration::from_secs(args.seconds), args.slide.into())?;
     let seen = reader.join().map_err(|_| anyhow!("the reader died"))??;
-    let ended = run.try_wait()?;
-    let _ = run.kill(); // what it would say in the end is of no interest
-    run.wait()?;
+    let ended = run.0.try_wait()?;
     ensure!(ended.is_none(), "the run ended by itself with {ended:?}");
 
     let first = closing.keys().next().context("no window closed")? + 1_000 * args.warm_up as i64;
@@ -100,7 +98,6 @@ fn main() -> Result<()> {
         "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0),
     });
     println!("{result:#}");
-    let load = folder.join("load.txt");
-    std::fs::write(&load, format!("{} sales a second for {} seconds\n", args.rate, args.seconds))?;
-    args.keep.keep(&load, result)
+    let load = format!("{} sales a second for {} seconds", args.rate, args.seconds);
+    args.keep.keep_of(Source::generated(&load), result)
 }

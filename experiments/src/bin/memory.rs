@@ -31,9 +31,9 @@ struct Arguments {
     /// Hours of event time
     #[arg(long, default_value_t = 11, value_name = "N")]
     hours: u64,
-    /// Folder for generated data
-    #[arg(long, default_value = "target/experiments", value_name = "DIR")]
-    folder: PathBuf,
+    /// Folder for generated data [default: experiments in the target folder]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
     #[command(flatten)]
     keep: Options,
 }
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: 200_000 };
     let plan = Job::R4.plan(true, &[])?;
     let schema = job::schema(&plan);
-    let path = data.file(&arguments.folder)?;
+    let path = data.file(&arguments.folder.clone().unwrap_or_else(experiments::data::folder))?;
     let feed = Feed::Ndjson(Arc::new(Plain::open(&path)?));
     let run = Run { plan, schema, feed, workers: 1, sink: Null::default(), stages: false, states: true };
     let outcome = engine::run(&run)?;

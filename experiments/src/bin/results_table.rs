@@ -143,7 +143,7 @@ fn throughput(key: (u8, String), r: &Value) -> Fact {
     let from = if text(r, "/from") == "ndjson" { "from NDJSON" } else { "from decoded records" };
     let also: Vec<&str> = r["also"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let also = if also.is_empty() { String::new() } else { format!(", and {}", also.join(", ")) };
-    let customers = r["customers"].as_u64().map_or(String::new(), |n| format!(", {n} customers"));
+    let customers = r["customers"].as_u64().filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} customers"));
     let what = format!("{}{also} {from}, {workers}{late}{customers}", text(r, "/job"));
     let beside = r["ratio"].as_f64().map_or(String::new(), |ratio| format!(", {ratio:.2} times a loop written by hand"));
     (key, what, format!("{:.2} M sales per CPU second{beside}", sales / cpu / 1e6))

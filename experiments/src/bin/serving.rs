@@ -15,14 +15,14 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Parser;
-use experiments::program::{command, of};
-use experiments::record::Options;
+use experiments::program::{Ended, command, of};
+use experiments::record::{Options, Source};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{ChildStdin, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
@@ -59,16 +59,6 @@ struct Arguments {
     folder: Option<PathBuf>,
     #[command(flatten)]
     keep: Options,
-}
-
-/// A child that is ended when it is let go.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill(); // it may have ended
-        let _ = self.0.wait();
-    }
 }
 
 /// Numbers that look drawn; the same ones each time.
@@ -200,7 +190,6 @@ fn main() -> Result<()> {
         "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": at(1.0),
     });
     println!("{result:#}");
-    let load = folder.join("load.txt");
-    std::fs::write(&load, format!("{} sales and {} requests a second for {} seconds\n", args.rate, args.requests, args.seconds))?;
-    args.keep.keep(&load, result)
+    let load = format!("{} sales and {} requests a second for {} seconds", args.rate, args.requests, args.seconds);
+    args.keep.keep_of(Source::generated(&load), result)
 }

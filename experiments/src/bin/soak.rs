@@ -14,14 +14,14 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use experiments::program::{Broker, command, resident};
-use experiments::record::Options;
+use experiments::program::{Broker, Ended, command, resident};
+use experiments::record::{Options, Source};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 #[derive(Parser)]
@@ -61,16 +61,6 @@ struct Look {
     entries: u64,
     checkpoint_pause_p99_s: Option<f64>,
     latency_p99_s: Option<f64>,
-}
-
-/// A child that is ended when it is let go.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill(); // it may have ended
-        let _ = self.0.wait();
-    }
 }
 
 fn main() -> Result<()> {
@@ -118,9 +108,7 @@ fn main() -> Result<()> {
         "verdict": verdict.as_ref().map_or_else(ToString::to_string, |()| "flat, bounded, accounted for".to_owned()),
         "looks": looks,
     });
-    let file = folder.join("load.txt");
-    std::fs::write(&file, load.join(" "))?;
-    args.keep.keep(&file, result)?;
+    args.keep.keep_of(Source::generated(&load.join(" ")), result)?;
     verdict
 }
 

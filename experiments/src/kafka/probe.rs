@@ -86,7 +86,7 @@ impl Probe {
     }
 }
 
-/// Reads a table of windows as others do, from its end, until `until`; when the first row of each window with this name was seen.
+/// Reads a table of windows as others do, from its beginning, until `until`; when the first row of each window with this name was seen.
 ///
 /// # Errors
 /// When the topic cannot be read.

@@ -46,7 +46,9 @@ pub struct Start {
 
 /// Where a run keeps its checkpoints, without the one that it goes on from.
 pub fn keeping(settings: &Settings, state: &Path, kill: Kill) -> State {
-    let fingerprint = Fingerprint::of(&settings.plan, &settings.schema, &settings.kafka.topic);
+    let sales = &settings.kafka.topic;
+    let source = settings.kafka.stock.as_ref().map_or(sales.clone(), |stock| format!("{sales} and the stock in {stock}"));
+    let fingerprint = Fingerprint::of(&settings.plan, &settings.schema, &source);
     let store = Store::new(state, Arc::new(settings.plan.clone()), fingerprint, kill);
     State { store, every: Every::Millis(settings.checkpoint_every), from: None }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::kafka::client::{self, Logged};
+use crate::kafka::names::Names;
 use crate::settings::kafka::Kafka;
 use dataflows::clock::Binding;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
@@ -14,11 +15,11 @@ const TELL: Duration = Duration::from_secs(5);
 
 /// Where lag tools look: the consumer group.
 pub(super) struct Group {
-    topic: String,
+    names: Names,
     /// For offsets that belong to a transaction.
     pub metadata: Option<ConsumerGroupMetadata>,
     consumer: BaseConsumer<Logged>,
-    /// By partition: the next offset, of those that have moved since they were told.
+    /// By input: the next offset, of those that have moved since they were told.
     moved: BTreeMap<u32, u64>,
     told: Option<Instant>,
 }
@@ -28,7 +29,8 @@ impl Group {
         let consumer: BaseConsumer<Logged> =
             client::consumer(kafka)?.create_with_context(Logged::default()).map_err(|e| client::cannot(&e))?;
         let metadata = if exact { consumer.group_metadata() } else { None };
-        Ok(Group { topic: kafka.topic.clone(), metadata, consumer, moved: BTreeMap::new(), told: None })
+        let names = Names::new(kafka);
+        Ok(Group { names, metadata, consumer, moved: BTreeMap::new(), told: None })
     }
 
     /// An epoch is among those to be committed.
@@ -45,9 +47,10 @@ impl Group {
         }
         self.told = Some(Instant::now());
         let mut list = TopicPartitionList::new();
-        for (partition, next) in std::mem::take(&mut self.moved) {
+        for (input, next) in std::mem::take(&mut self.moved) {
+            let (topic, partition) = self.names.of(input);
             // An offset that Kafka cannot have is not told; it is for show.
-            let _ = list.add_partition_offset(&self.topic, partition as i32, Offset::Offset(next as i64));
+            let _ = list.add_partition_offset(topic, partition as i32, Offset::Offset(next as i64));
         }
         Some(list)
     }

@@ -5,6 +5,7 @@ use super::queue::{self, Queue};
 use super::standing::Standings;
 use super::watch::{Watch, Watching};
 use crate::kafka::client::Logged;
+use crate::kafka::names::Names;
 use crate::metrics::{self, Metrics};
 use dataflows::clock::Failure;
 use dataflows::clock::binding::Found;
@@ -35,8 +36,8 @@ struct Partition {
 pub struct Reader {
     /// Before the client, which must outlive them.
     partitions: BTreeMap<u32, Partition>,
-    topic: Rc<queue::Topic>,
-    name: String,
+    topics: BTreeMap<String, Rc<queue::Topic>>,
+    names: Names,
     standings: Arc<Standings>,
     client: Arc<BaseConsumer<Logged>>,
     watching: Watching,
@@ -46,14 +47,26 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the topic called `name`; `watching` says what else it looks out for.
-    pub fn new(client: BaseConsumer<Logged>, name: &str, watching: Watching, metrics: Option<Arc<Metrics>>) -> Option<Reader> {
+    /// Reads these topics; `watching` says what else it looks out for.
+    ///
+    /// # Errors
+    /// The name that the client refuses.
+    pub fn new(
+        client: BaseConsumer<Logged>,
+        names: &Names,
+        watching: Watching,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Result<Reader, String> {
         let client = Arc::new(client);
-        let topic = Rc::new(queue::Topic::new(client.clone(), name)?);
-        Some(Reader {
+        let topic = |(name, _): (&str, u32)| {
+            let topic = queue::Topic::new(client.clone(), name).ok_or_else(|| name.to_owned())?;
+            Ok((name.to_owned(), Rc::new(topic)))
+        };
+        let topics = names.all().map(topic).collect::<Result<_, String>>()?;
+        Ok(Reader {
             partitions: BTreeMap::new(),
-            topic,
-            name: name.to_owned(),
+            topics,
+            names: names.clone(),
             standings: Arc::default(),
             client,
             watching,
@@ -140,8 +153,8 @@ fn push(message: &Message, offset: u64, to: &mut Batch) {
 
 impl Partitions for Reader {
     fn wake_by(&mut self, wake: SyncActivator) {
-        let (client, name, watching) = (self.client.clone(), self.name.clone(), self.watching.clone());
-        self.watch = Some(Watch::start(client, name, watching, self.standings.clone(), wake.clone()));
+        let (client, names, watching) = (self.client.clone(), self.names.clone(), self.watching.clone());
+        self.watch = Some(Watch::start(client, names, watching, self.standings.clone(), wake.clone()));
         self.wake = Some(wake);
     }
 
@@ -149,37 +162,40 @@ impl Partitions for Reader {
         self.watch.as_ref().map(Watch::found).unwrap_or_default()
     }
 
-    fn begin(&mut self, partition: u32, start: u64) -> Result<(), Failure> {
-        let refused = || Failure::Input(format!("cannot read partition {partition} of {} from offset {start}", self.name));
+    fn begin(&mut self, input: u32, start: u64) -> Result<(), Failure> {
+        let (name, partition) = self.names.of(input);
+        let refused = || Failure::Input(format!("cannot read partition {partition} of {name} from offset {start}"));
         let wake = self.wake.clone().ok_or_else(refused)?;
         let number = i32::try_from(partition).map_err(|_| refused())?;
-        let mut queue = Queue::new(self.topic.clone(), number, wake).ok_or_else(refused)?;
+        let topic = self.topics.get(name).cloned().ok_or_else(refused)?;
+        let mut queue = Queue::new(topic, number, wake).ok_or_else(refused)?;
         if !queue.start(i64::try_from(start).map_err(|_| refused())?) {
             return Err(refused());
         }
-        tracing::info!(partition, start, "partition read");
-        self.standings.add(partition, start);
+        tracing::info!(topic = name, partition, start, "partition read");
+        self.standings.add(input, start);
         // Where nobody asks, it is told to nobody.
-        let told = self.metrics.as_ref().map(|metrics| metrics.source.partition(number)).unwrap_or_default();
+        let told = self.metrics.as_ref().map(|metrics| metrics.source.partition(input)).unwrap_or_default();
         told.at(start, None);
-        self.partitions.insert(partition, Partition { held: VecDeque::new(), queue, next: start, told });
+        self.partitions.insert(input, Partition { held: VecDeque::new(), queue, next: start, told });
         Ok(())
     }
 
-    fn take(&mut self, partition: u32, upto: u64) -> Result<Taken, Failure> {
-        let Some(part) = self.partitions.get_mut(&partition) else { return Ok(Taken::Nothing) };
+    fn take(&mut self, input: u32, upto: u64) -> Result<Taken, Failure> {
+        let (topic, partition) = self.names.of(input);
+        let Some(part) = self.partitions.get_mut(&input) else { return Ok(Taken::Nothing) };
         let before = part.next;
         let mut batch = Batch::default();
-        let at_end = part.fill(&Place { topic: &self.name, partition }, upto, &mut batch)?;
+        let at_end = part.fill(&Place { topic, partition }, upto, &mut batch)?;
         let (next, now) = (part.next, Instant::now());
-        self.standings.with(partition, |standing| standing.read(next, at_end, now));
+        self.standings.with(input, |standing| standing.read(next, at_end, now));
         if next > before {
             part.told.at(next, batch.messages.newest());
             part.told.idle.store(false, Relaxed);
             batch.next = next;
             return Ok(Taken::Batch(batch));
         }
-        let said = self.standings.with(partition, |standing| standing.nothing(now));
+        let said = self.standings.with(input, |standing| standing.nothing(now));
         let (taken, again) = said.unwrap_or((Taken::Nothing, false));
         match taken {
             Taken::Idle => part.told.idle.store(true, Relaxed),
@@ -187,7 +203,7 @@ impl Partitions for Reader {
             Taken::Batch(_) | Taken::Nothing => {}
         }
         if again {
-            tracing::warn!(partition, next, "there is more in the partition than comes: reading it again from here");
+            tracing::warn!(topic, partition, next, "there is more in the partition than comes: reading it again from here");
             part.held.clear();
             part.queue.start(i64::try_from(next).unwrap_or(i64::MAX));
         }

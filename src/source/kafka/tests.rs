@@ -1,9 +1,13 @@
 //! Reading through trouble, on librdkafka's own mock of a cluster: any number of workers, broken messages, errors of the broker,
 //! a broker that goes and comes back. What a real broker promises is tested on one (`tests/kafka.rs`).
 
+mod silence;
+mod stock;
+
 use super::topic::{From, Topic};
 use crate::engine::{self, Job, Report, Stop};
 use crate::settings::kafka::Kafka;
+use crate::settings::layer::Flag;
 use crate::settings::{Given, Settings};
 use crate::source::live::Live;
 use dataflows::clock::policy::{self, Recording};
@@ -27,9 +31,16 @@ type Cluster = MockCluster<'static, DefaultProducerContext>;
 
 /// A cluster of one broker with the topic, and settings that lead there.
 fn cluster(partitions: i32) -> (Cluster, Settings) {
+    cluster_with(partitions, &[])
+}
+
+/// The same under these settings.
+fn cluster_with(partitions: i32, set: &[(&str, &str)]) -> (Cluster, Settings) {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("sales", partitions, 1).unwrap();
-    let mut settings = Settings::load(&Given::default()).unwrap();
+    let flag = |(path, text): &(&str, &str)| Flag { name: "--set".into(), path: (*path).into(), text: (*text).into() };
+    let given = Given { flags: set.iter().map(flag).collect(), ..Given::default() };
+    let mut settings = Settings::load(&given).unwrap();
     settings.kafka.brokers = cluster.bootstrap_servers();
     (settings.clock.idle_timeout, settings.clock.advance_when_idle) = (200, false);
     // A broker that comes back is found again soon; one that has nothing says so soon.
@@ -52,8 +63,13 @@ impl Shop {
 
     /// One message, taken by the broker at `at` milliseconds after ten o'clock.
     fn message(&mut self, partition: i32, at: i64, value: Option<&[u8]>) {
+        self.message_to("sales", partition, at, value);
+    }
+
+    /// One message of another topic.
+    fn message_to(&mut self, topic: &str, partition: i32, at: i64, value: Option<&[u8]>) {
         let headers = OwnedHeaders::new().insert(Header { key: "trace", value: Some(&self.sent.to_string()) });
-        let record = BaseRecord::to("sales").partition(partition).key("seller").timestamp(START + at).headers(headers);
+        let record = BaseRecord::to(topic).partition(partition).key("seller").timestamp(START + at).headers(headers);
         let record = match value {
             Some(value) => record.payload(value),
             None => record,
@@ -129,6 +145,13 @@ impl Kept {
         self.rows.lock().unwrap().clone()
     }
 
+    /// The lines of a table.
+    fn of(&self, table: &str) -> Vec<serde_json::Value> {
+        let rows = self.rows();
+        let lines = rows.lines().filter_map(|line| line.strip_prefix(table)?.strip_prefix(' '));
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// Dead letters with this code.
     fn letters(&self, code: &str) -> usize {
         let code = format!("\"code\":\"{code}\"");
@@ -191,6 +214,16 @@ impl Running {
         while self.progress.records.load(Ordering::Relaxed) < records {
             assert!(!self.thread.is_finished(), "it ended before it had read everything");
             std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets `more` come until the watermark is so many milliseconds after ten o'clock: a partition that has stood at its end for a
+    /// while holds nobody up.
+    fn until_time(&self, at: i64, mut more: impl FnMut()) {
+        while self.progress.watermark.load(Ordering::Relaxed) < START + at {
+            assert!(!self.thread.is_finished(), "it ended before the watermark was there");
+            more();
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 

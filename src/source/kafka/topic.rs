@@ -5,6 +5,7 @@ use super::watch::Watching;
 use crate::error::Error;
 use crate::kafka::admin::{away, settled};
 use crate::kafka::client::{self, Logged, PATIENCE};
+use crate::kafka::names::Names;
 use crate::metrics::Metrics;
 use crate::settings::kafka::Kafka;
 use crate::source::live::Source;
@@ -35,10 +36,10 @@ pub enum From {
     Time(i64),
 }
 
-/// A topic of sales.
+/// A topic of sales, and beside it the one that says what is in stock.
 pub struct Topic {
     config: ClientConfig,
-    name: String,
+    names: Names,
     /// What the first worker of the first process looks out for.
     watching: Watching,
     /// Who hears how reading goes.
@@ -59,12 +60,13 @@ impl Topic {
             config.set(BACKOFF, "20");
         }
         let watching = Watching { idle, stuck: STUCK, discover: None, known: vec![] };
-        Ok(Topic { config, name: kafka.topic.clone(), watching, metrics: None })
+        Ok(Topic { config, names: Names::new(kafka), watching, metrics: None })
     }
 
     /// These numbers say how reading goes.
     pub fn watched(mut self, metrics: Arc<Metrics>) -> Topic {
         client::watched(&mut self.config);
+        metrics.source.stocked(self.names.stock.as_deref());
         self.metrics = Some(metrics);
         self
     }
@@ -76,16 +78,25 @@ impl Topic {
     /// When no broker answers, or the topic does not exist.
     pub fn look(&mut self, from: From) -> Result<(), Error> {
         let client = self.client()?;
-        let count = partitions(&client, &self.name, PATIENCE).map_err(|e| self.away(&e))?;
+        let found = self.names.all().map(|(name, first)| self.find(&client, name, first, from));
+        self.watching.known = found.collect::<Result<Vec<_>, _>>()?.concat();
+        let every = self.config.get(DISCOVER.0).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        self.watching.discover = Some(every.unwrap_or(DISCOVER.1));
+        Ok(())
+    }
+
+    /// The partitions of one topic, which are numbered from `first` on.
+    fn find(&self, client: &BaseConsumer<Logged>, name: &str, first: u32, from: From) -> Result<Vec<Found>, Error> {
+        let count = partitions(client, name, PATIENCE).map_err(|e| self.away(&e))?;
         if count == 0 {
+            let setting = if first == 0 { "--topic" } else { "[stock] topic" };
             return Err(Error::Unavailable(format!(
-                "there is no topic {} at {}; make it, or name another with --topic",
-                self.name,
+                "there is no topic {name} at {}; make it, or name another with {setting}",
                 self.brokers()
             )));
         }
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
-        let ends = numbers.clone().map(|p| settled(|| client.fetch_watermarks(&self.name, p, PATIENCE)));
+        let ends = numbers.clone().map(|p| settled(|| client.fetch_watermarks(name, p, PATIENCE)));
         let ends: Vec<(i64, i64)> = ends.collect::<Result<_, _>>().map_err(|e| self.away(&e))?;
         let starts: Vec<i64> = match from {
             From::Earliest => ends.iter().map(|(first, _)| *first).collect(),
@@ -93,7 +104,7 @@ impl Topic {
             From::Time(at) => {
                 let mut times = TopicPartitionList::new();
                 for p in numbers {
-                    times.add_partition_offset(&self.name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
+                    times.add_partition_offset(name, p, Offset::Offset(at)).map_err(|e| self.away(&e))?;
                 }
                 let found = settled(|| client.offsets_for_times(times.clone(), PATIENCE)).map_err(|e| self.away(&e))?;
                 let elements = found.elements();
@@ -108,12 +119,9 @@ impl Topic {
             }
         };
         let offset = |offset: i64| u64::try_from(offset).unwrap_or(0);
-        let known = starts.iter().zip(&ends).zip(0..);
+        let known = starts.iter().zip(&ends).zip(first..);
         let known = known.map(|((start, (_, end)), input)| Found { input, start: offset(*start), until: Some(offset(*end)) });
-        self.watching.known = known.collect();
-        let every = self.config.get(DISCOVER.0).and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
-        self.watching.discover = Some(every.unwrap_or(DISCOVER.1));
-        Ok(())
+        Ok(known.collect())
     }
 
     fn client(&self) -> Result<BaseConsumer<Logged>, Error> {
@@ -131,7 +139,11 @@ impl Topic {
 
 impl Source for Topic {
     fn name(&self) -> &str {
-        &self.name
+        &self.names.sales
+    }
+
+    fn stock(&self) -> Option<&str> {
+        self.names.stock.as_deref()
     }
 
     fn reader(&self, worker: usize) -> Result<Box<dyn Partitions>, Error> {
@@ -140,9 +152,9 @@ impl Source for Topic {
         if !first {
             (watching.discover, watching.known) = (None, vec![]);
         }
-        let reader = Reader::new(self.client()?, &self.name, watching, self.metrics.clone());
-        let reader = reader.ok_or_else(|| Error::Settings(format!("Kafka takes no topic called {}", self.name)))?;
-        Ok(Box::new(reader))
+        let reader = Reader::new(self.client()?, &self.names, watching, self.metrics.clone());
+        let refused = |name| Error::Settings(format!("Kafka takes no topic called {name}"));
+        Ok(Box::new(reader.map_err(refused)?))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::standing::{Standing, Standings, Word};
 use crate::kafka::client::Logged;
+use crate::kafka::names::Names;
 use dataflows::clock::binding::Found;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +42,7 @@ pub struct Watch {
 
 struct Inner {
     client: Arc<BaseConsumer<Logged>>,
-    topic: String,
+    names: Names,
     watching: Watching,
     standings: Arc<Standings>,
     wake: SyncActivator,
@@ -56,7 +57,7 @@ impl Watch {
     /// Starts it.
     pub fn start(
         client: Arc<BaseConsumer<Logged>>,
-        topic: String,
+        names: Names,
         watching: Watching,
         standings: Arc<Standings>,
         wake: SyncActivator,
@@ -64,7 +65,7 @@ impl Watch {
         let found = Mutex::new(watching.known.clone());
         let inner = Arc::new(Inner {
             client,
-            topic,
+            names,
             watching,
             standings,
             wake,
@@ -98,7 +99,8 @@ impl Drop for Watch {
 
 impl Inner {
     fn watch(&self) {
-        let mut known = self.watching.known.len();
+        let told = |first: u32| self.watching.known.iter().filter(|found| found.input >= first).count();
+        let mut known: Vec<(&str, u32, usize)> = self.names.all().map(|(name, first)| (name, first, told(first))).collect();
         let mut looked = Instant::now();
         while !self.ended.load(Ordering::Relaxed) {
             // A client that is not polled keeps all that it has to say in memory.
@@ -107,7 +109,7 @@ impl Inner {
             }
             if self.watching.discover.is_some_and(|every| looked.elapsed() >= every) {
                 looked = Instant::now();
-                known = self.discover(known);
+                known.iter_mut().for_each(|(name, first, known)| *known = self.discover(name, *first, *known));
             }
             let due: Vec<(u32, Standing)> =
                 self.standings.all().iter().filter(|(_, s)| self.due(s)).map(|(p, s)| (*p, s.clone())).collect();
@@ -134,10 +136,11 @@ impl Inner {
         }
     }
 
-    fn look(&self, partition: u32, seen: &Standing) {
+    fn look(&self, input: u32, seen: &Standing) {
+        let (topic, partition) = self.names.of(input);
         let Ok(number) = i32::try_from(partition) else { return };
         // Asked with the isolation of the client: the end is the last stable offset.
-        let end = match self.client.fetch_watermarks(&self.topic, number, ANSWER) {
+        let end = match self.client.fetch_watermarks(topic, number, ANSWER) {
             Ok((_, end)) => {
                 if self.away.swap(false, Ordering::Relaxed) {
                     tracing::warn!("Kafka answers again");
@@ -151,7 +154,7 @@ impl Inner {
                 None
             }
         };
-        let told = self.standings.with(partition, |standing| {
+        let told = self.standings.with(input, |standing| {
             if standing.next != seen.next || standing.word.is_some() {
                 return false; // it has moved meanwhile
             }
@@ -179,9 +182,9 @@ impl Inner {
         }
     }
 
-    /// Looks for new partitions; how many are known now.
-    fn discover(&self, known: usize) -> usize {
-        let count = match super::topic::partitions(&self.client, &self.topic, ANSWER) {
+    /// Looks for new partitions of a topic, which are numbered from `first` on; how many are known now.
+    fn discover(&self, topic: &str, first: u32, known: usize) -> usize {
+        let count = match super::topic::partitions(&self.client, topic, ANSWER) {
             Ok(count) => count,
             Err(e) => {
                 tracing::info!("Kafka does not say which partitions there are: {e}");
@@ -190,12 +193,12 @@ impl Inner {
         };
         for partition in known..count {
             // What stands in it came after we began.
-            let start = match self.client.fetch_watermarks(&self.topic, partition as i32, ANSWER) {
+            let start = match self.client.fetch_watermarks(topic, partition as i32, ANSWER) {
                 Ok((start, _)) => u64::try_from(start).unwrap_or(0),
                 Err(_) => return partition,
             };
-            tracing::info!(partition, start, "new partition");
-            let found = Found { input: partition as u32, start, until: None };
+            tracing::info!(topic, partition, start, "new partition");
+            let found = Found { input: first + partition as u32, start, until: None };
             self.found.lock().unwrap_or_else(PoisonError::into_inner).push(found);
             let _ = self.wake.activate(); // nobody to wake when the run is over
         }

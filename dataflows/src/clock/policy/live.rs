@@ -16,7 +16,7 @@ impl Clock {
     /// Inputs exist. Of those that are known only the goal is news.
     pub(super) fn found(&mut self, found: Vec<Found>) {
         for found in found {
-            match self.inputs.get_mut(found.input as usize) {
+            match self.input(found.input) {
                 Some(input) => input.until = found.until,
                 None => drop(self.found.entry(found.input).or_insert(found)),
             }
@@ -91,9 +91,9 @@ impl Clock {
             after = after.max(self.plan.watermark(wall.saturating_sub(distance)));
         }
         let mut added = vec![];
-        while let Some(found) = self.found.remove(&(self.inputs.len() as u32)) {
+        for found in std::mem::take(&mut self.found).into_values() {
             added.push((found.input, found.start));
-            self.add(found.start, found.until);
+            self.add(found.input, found.start, found.until);
         }
         if blocks.is_empty() && added.is_empty() && after == self.watermark {
             return None;
@@ -103,8 +103,8 @@ impl Clock {
     }
 
     /// One more input.
-    pub(super) fn add(&mut self, start: u64, until: Option<u64>) {
-        self.inputs.push(Input { bound: start, until, ..Input::default() });
+    pub(super) fn add(&mut self, id: u32, start: u64, until: Option<u64>) {
+        self.inputs.push(Input { id, bound: start, until, ..Input::default() });
     }
 
     /// Takes all that was reported of an input, as one piece.
@@ -116,7 +116,7 @@ impl Clock {
             self.take_over(i, at);
         }
         let upto = self.inputs[i].bound;
-        (start < upto).then_some(Bound { input: i as u32, start, upto, settled: Settled::default() })
+        (start < upto).then_some(Bound { input: self.inputs[i].id, start, upto, settled: Settled::default() })
     }
 
     /// Counts the block of an input that starts at `at`.

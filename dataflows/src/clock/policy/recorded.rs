@@ -52,18 +52,19 @@ impl Clock {
             self.rules.policy = Policy::Live(live);
             return Some(Order::Live);
         };
-        if !binding.blocks.iter().all(|block| self.has(block.input as usize, block.start, block.upto)) {
+        if !binding.blocks.iter().all(|block| self.has(block.input, block.start, block.upto)) {
             return None;
         }
         let mut binding = self.asked.pop_front()?;
         for block in &binding.blocks {
-            while self.inputs[block.input as usize].bound < block.upto {
-                self.take_over(block.input as usize, self.inputs[block.input as usize].bound);
+            let Some(i) = self.place(block.input) else { continue };
+            while self.inputs[i].bound < block.upto {
+                self.take_over(i, self.inputs[i].bound);
             }
         }
         for (input, start) in &binding.added {
             let until = self.found.remove(input).and_then(|found| found.until);
-            self.add(*start, until);
+            self.add(*input, *start, until);
         }
         binding.weight = std::mem::take(&mut self.weight);
         self.keep(&mut binding);
@@ -93,23 +94,25 @@ impl Clock {
             self.broken = Some(format!("binding {} of the recording does not follow what came before it", binding.epoch));
             return None;
         }
-        let (input, upto) = self.cuts.pop_front_if(|(input, _)| (*input as usize) < self.inputs.len())?;
+        let (input, upto) = self.cuts.front().copied().filter(|(input, _)| self.place(*input).is_some())?;
+        self.cuts.pop_front();
         Some(Order::Read { input, upto })
     }
 
     /// Whether a binding goes on where the last one ended.
     fn follows(&self, binding: &Binding) -> bool {
-        let goes_on = |block: &Bound| self.inputs.get(block.input as usize).is_some_and(|input| input.bound == block.start);
+        let goes_on = |block: &Bound| self.place(block.input).is_some_and(|i| self.inputs[i].bound == block.start);
         (binding.epoch, binding.before) == (self.epoch, self.watermark)
             && binding.blocks.iter().all(goes_on)
-            && binding.added.iter().zip(self.inputs.len()..).all(|((input, _), i)| *input as usize == i)
+            && binding.added.iter().all(|(input, _)| self.place(*input).is_none())
     }
 
     /// Whether the records in `start..upto` of an input were read, in any number of blocks.
-    fn has(&self, input: usize, start: u64, upto: u64) -> bool {
+    fn has(&self, input: u32, start: u64, upto: u64) -> bool {
+        let Some(i) = self.place(input) else { return false };
         let mut at = start;
         while at < upto
-            && let Some(block) = self.inputs[input].read.get(&at)
+            && let Some(block) = self.inputs[i].read.get(&at)
         {
             at = block.next;
         }
