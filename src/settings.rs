@@ -9,6 +9,7 @@ pub mod raw;
 pub mod value;
 pub mod http;
 pub mod kafka;
+pub mod secret;
 pub mod sinks;
 mod detect;
 mod resolve;

@@ -207,12 +207,64 @@ fn mistakes_are_told_with_their_place_and_what_would_be_right() {
             "[schema.fields]\nid_sale = { template = \"{a\" }",
             "vitrine.toml:2: [schema.fields] id_sale: the template \"{a\" needs a closed, named pair of braces, as in \"{Invoice}:{_record}\"",
         ),
+        ("[checkpoint]\nevery = \"0s\"", "vitrine.toml:2: [checkpoint] every: must be positive"),
         ("[time\nzone = 1", "vitrine.toml:1: not valid TOML: "),
     ];
     for (file, expected) in cases {
         let complaint = complaint(file);
         assert!(complaint.starts_with(expected), "{file}\n  said     {complaint}\n  expected {expected}");
         assert!(!complaint.contains('\n'), "one line: {complaint}");
+    }
+}
+
+/// What is out of range is told of the key that was written, at its line.
+#[test]
+fn a_shop_that_makes_no_sense_is_told_by_its_key() {
+    let one = [
+        ("sellers", "0", "0"),
+        ("categories", "249", "249"),
+        ("customers", "0", "0"),
+        ("rate", "0", "0"),
+        ("start", "\"2200-01-01T00:00:00Z\"", "7258118400000"),
+        ("utc_offset_minutes", "5000", "5000"),
+        ("season", "3", "3"),
+        ("noise", "6", "6"),
+        ("clumping", "0.5", "0.5"),
+        ("seller_zipf", "6", "6"),
+        ("excitement", "0.9", "0.9"),
+        ("season_drift", "7", "7"),
+        ("pareto_alpha", "0", "0"),
+        ("disorder", "60", "60"),
+        ("jitter", "\"367d\"", "31708800000"),
+        ("late_mean", "\"367d\"", "31708800000"),
+        ("cancel_within", "\"367d\"", "31708800000"),
+        ("return_mean", "\"367d\"", "31708800000"),
+        ("dst_after", "\"367d\"", "31708800000"),
+        ("late", "1.5", "1.5"),
+        ("cancels", "1.5", "1.5"),
+        ("returns", "1.5", "1.5"),
+        ("duplicates", "1.5", "1.5"),
+        ("pareto", "1.5", "1.5"),
+        ("broken", "1.5", "1.5"),
+        ("guests", "1.5", "1.5"),
+        ("incident_shapes", "[]", "0"),
+        ("burst_customers", "[0]", "0"),
+        ("incidents_per_day", "10001", "10001"),
+        ("incidents_after", "\"12000d\"", "1036800000000"),
+        ("incidents_gap", "\"25h\"", "90000000"),
+    ];
+    for (key, text, value) in one {
+        let said = complaint(&format!("[generate]\n{key} = {text}"));
+        let expected = format!("vitrine.toml:2: [generate] {key}: {key} is {value}, allowed is ");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    for (key, what) in [
+        ("late", "late times disorder is 1.5"),
+        ("cancels", "cancels times disorder, and returns is 1.51"),
+        ("duplicates", "duplicates times disorder is 1.5"),
+    ] {
+        let said = complaint(&format!("[generate]\n{key} = 0.5\ndisorder = 3"));
+        assert_eq!(said, format!("vitrine.toml:3: [generate] disorder: {what}, allowed is 0 to 1"));
     }
 }
 

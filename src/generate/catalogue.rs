@@ -20,8 +20,6 @@ pub struct Product {
     pub list_price: i64,
     /// Mean rating in tenths of a star, 10..=50.
     pub rating: u8,
-    /// Units on the shelf.
-    pub stock: u32,
 }
 
 /// All products, those of one category together.
@@ -46,17 +44,9 @@ pub(crate) fn categories() -> Vec<(&'static str, Range<usize>)> {
 }
 
 fn product(line: &'static str) -> Option<Product> {
-    let [id, name, category, brand, price, rating, stock] = line.split(',').collect::<Vec<_>>().try_into().ok()?;
+    let [id, name, category, brand, price, rating, _stock] = line.split(',').collect::<Vec<_>>().try_into().ok()?;
     let hundredths = |text: &str| text.replace('.', "").parse::<i64>().ok();
-    Some(Product {
-        id,
-        name,
-        category,
-        brand,
-        list_price: hundredths(price)?,
-        rating: hundredths(rating)?.try_into().ok()?,
-        stock: stock.parse().ok()?,
-    })
+    Some(Product { id, name, category, brand, list_price: hundredths(price)?, rating: hundredths(rating)?.try_into().ok()? })
 }
 
 #[cfg(test)]

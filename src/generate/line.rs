@@ -1,10 +1,9 @@
-//! Writes a sale as JSON. The parts that do not change (products, sellers, the day) are rendered once.
+//! Writes a sale as JSON. The parts that do not change (products, sellers) are rendered once.
 
 use super::catalogue::catalogue;
 use super::draw::mix;
-use super::settings::DAY;
 use super::world::{Segment, World};
-use std::fmt::Write;
+use dataflows::row::text;
 
 /// What a line says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +62,6 @@ pub(crate) struct Pen {
     sellers: Vec<String>,
     regions: Vec<&'static str>,
     tag: String,
-    day: i64,
-    date: String,
 }
 
 impl Pen {
@@ -80,13 +77,11 @@ impl Pen {
             sellers: world.sellers.iter().map(|s| format!(r#","seller":"{}""#, s.name)).collect(),
             regions: world.sellers.iter().map(|s| s.region).collect(),
             tag: format!("{:06x}", mix(seed) >> 40),
-            day: i64::MIN,
-            date: String::new(),
         }
     }
 
     /// Appends one record, without a line end.
-    pub(crate) fn write(&mut self, line: &Line, out: &mut String) {
+    pub(crate) fn write(&self, line: &Line, out: &mut String) {
         out.push_str(match line.op {
             Op::Sale => r#"{"op":"sale","id_sale":""#,
             Op::Cancel => r#"{"op":"cancel","id_sale":""#,
@@ -114,7 +109,7 @@ impl Pen {
         out.push_str(",\"tp_payment\":\"");
         out.push_str(PAYMENTS[usize::from(line.payment)]);
         out.push_str("\",\"sale_date\":\"");
-        self.time(line.at, out);
+        time(line.at, out);
         out.push_str(match line.segment {
             Segment::Vip => r#"","customer_segment":"VIP""#,
             Segment::Frequent => r#"","customer_segment":"Frequent""#,
@@ -136,47 +131,18 @@ impl Pen {
         out.push_str(CHANNELS[usize::from(line.channel)]);
         out.push_str("\"}");
     }
-
-    /// A time such as `2026-01-31T10:00:00.000Z`.
-    fn time(&mut self, at: i64, out: &mut String) {
-        let day = at.div_euclid(DAY);
-        if day != self.day {
-            self.day = day;
-            self.date = date(day);
-        }
-        out.push_str(&self.date);
-        let millis = at.rem_euclid(DAY) as u64;
-        for (mark, value, width) in [
-            ('T', millis / 3_600_000, 2),
-            (':', millis / 60_000 % 60, 2),
-            (':', millis / 1_000 % 60, 2),
-            ('.', millis % 1_000, 3),
-        ] {
-            out.push(mark);
-            digits(out, value, width);
-        }
-        out.push('Z');
-    }
 }
 
 /// A time such as `2026-01-31T10:00:00.000Z`.
 pub(crate) fn rfc3339(at: i64) -> String {
-    let millis = at.rem_euclid(DAY);
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1_000 % 60);
-    format!("{}T{hour:02}:{minute:02}:{second:02}.{:03}Z", date(at.div_euclid(DAY)), millis % 1_000)
+    let mut out = String::new();
+    time(at, &mut out);
+    out
 }
 
-/// The date of a day since the epoch: civil calendar from a count of days, with years that begin in March.
-fn date(day: i64) -> String {
-    let shifted = day + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let (day, month) = (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let mut text = String::with_capacity(10);
-    write!(text, "{:04}-{month:02}-{day:02}", year + era * 400 + i64::from(month <= 2)).expect("strings take all");
-    text
+#[inline]
+fn time(at: i64, out: &mut String) {
+    out.push_str(std::str::from_utf8(&text::time_bytes(at)).expect("a time is ASCII"));
 }
 
 /// A number with at least `width` digits.
@@ -203,19 +169,6 @@ fn hundredths(out: &mut String, cents: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, SecondsFormat};
-
-    #[test]
-    fn times_agree_with_chrono() {
-        for at in [0, 951_782_399_999, 951_782_400_000, 1_709_164_800_001, 1_767_614_400_000, 4_102_444_799_999] {
-            let expected = DateTime::from_timestamp_millis(at).unwrap().to_rfc3339_opts(SecondsFormat::Millis, true);
-            assert_eq!(rfc3339(at), expected);
-        }
-        for day in (0..60_000).step_by(13) {
-            let expected = DateTime::from_timestamp(day * 86_400, 0).unwrap().format("%Y-%m-%d").to_string();
-            assert_eq!(date(day), expected);
-        }
-    }
 
     #[test]
     fn numbers() {

@@ -14,7 +14,8 @@ pub enum Incidents {
     Off,
     /// At random: starts are uniform over each day, magnitudes and durations are those of the evaluation protocol.
     Scattered {
-        /// Attempts a day, spread evenly over the eight kinds. One that finds no place free of relatives is dropped.
+        /// Attempts a day, spread evenly over [`Settings::kinds`]; spikes, drops and surges count twice, once for the whole shop.
+        /// One that finds no place free of relatives is dropped.
         per_day: u32,
         /// No incident starts earlier than this many milliseconds after the first sale.
         after: i64,
@@ -72,7 +73,7 @@ pub struct Settings {
     pub utc_offset: i64,
     /// Multiplies the daily and weekly season in logarithms: 0 is flat, 1 as designed.
     pub season: f64,
-    /// Multiplies the standard deviations of the slow noise: 0 is none, 2 the stress set.
+    /// Multiplies the standard deviations of the slow noise: 0 is none, 2 is twice as much.
     pub noise: f64,
     /// Variance over mean of line counts: baskets hold several lines.
     pub clumping: f64,
@@ -215,16 +216,17 @@ impl Settings {
 
     /// Says what is wrong with these settings, the first thing found.
     pub fn check(&self) -> Result<(), BadSetting> {
-        let number = |setting, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
+        let within = |setting, what, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
             true => Ok(()),
-            false => Err(BadSetting { setting, value, low, high }),
+            false => Err(BadSetting { setting, what, value, low, high }),
         };
+        let number = |setting, value, low, high| within(setting, setting, value, low, high);
         number("sellers", self.sellers as f64, 1.0, 100_000.0)?;
         number("categories", self.categories as f64, 1.0, 248.0)?;
         number("customers", f64::from(self.customers), 1.0, 1e9)?;
         number("rate", self.rate, 1e-3, 1e8)?;
         number("start", self.start as f64, 0.0, 4_102_444_800_000.0)?;
-        number("utc_offset", self.utc_offset as f64, -1_080.0, 1_080.0)?;
+        number("utc_offset_minutes", self.utc_offset as f64, -1_080.0, 1_080.0)?;
         number("season", self.season, 0.0, 2.0)?;
         number("noise", self.noise, 0.0, 5.0)?;
         number("clumping", self.clumping, 1.0, 50.0)?;
@@ -247,10 +249,7 @@ impl Settings {
             ("late", self.late),
             ("cancels", self.cancels),
             ("returns", self.returns),
-            ("cancels and returns together", self.cancels * self.disorder + self.returns),
-            ("late times disorder", self.late * self.disorder),
             ("duplicates", self.duplicates),
-            ("duplicates times disorder", self.duplicates * self.disorder),
             ("pareto", self.pareto),
             ("broken", self.broken),
             ("guests", self.guests),
@@ -258,14 +257,22 @@ impl Settings {
         for (setting, share) in shares {
             number(setting, share, 0.0, 1.0)?;
         }
-        number("shapes", self.shapes.len() as f64, 1.0, 100.0)?;
+        let multiplied = [
+            ("late times disorder", self.late * self.disorder),
+            ("cancels times disorder, and returns", self.cancels * self.disorder + self.returns),
+            ("duplicates times disorder", self.duplicates * self.disorder),
+        ];
+        for (what, share) in multiplied {
+            within("disorder", what, share, 0.0, 1.0)?;
+        }
+        number("incident_shapes", self.shapes.len() as f64, 1.0, 100.0)?;
         for &customers in &self.burst_customers {
             number("burst_customers", f64::from(customers), 1.0, 10_000.0)?;
         }
         if let Incidents::Scattered { per_day, after, gap } = self.incidents {
-            number("incidents per day", f64::from(per_day), 0.0, 10_000.0)?;
-            number("time before the first incident", after as f64, 0.0, 1e12)?;
-            number("time between incidents", gap as f64, 0.0, DAY as f64)?;
+            number("incidents_per_day", f64::from(per_day), 0.0, 10_000.0)?;
+            number("incidents_after", after as f64, 0.0, 1e12)?;
+            number("incidents_gap", gap as f64, 0.0, DAY as f64)?;
         }
         Ok(())
     }
@@ -273,11 +280,13 @@ impl Settings {
 
 /// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{setting} is {value}, allowed is {low} to {high}")]
+#[error("{what} is {value}, allowed is {low} to {high}")]
 pub struct BadSetting {
-    /// The setting, as its field is called.
+    /// Its key in the section `[generate]`.
     pub setting: &'static str,
-    /// Its value.
+    /// What is out of range: the setting itself, or what it makes of others.
+    pub what: &'static str,
+    /// The value of that.
     pub value: f64,
     /// The least value allowed.
     pub low: f64,

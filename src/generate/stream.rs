@@ -219,12 +219,8 @@ impl Generator {
         self.counts
     }
 
-    /// All incidents scheduled so far, in order of their start; the schedule runs ahead of the stream.
-    pub fn labels(&self) -> Vec<Label> {
-        self.labels_until(i64::MAX)
-    }
-
-    /// The incidents that begin before `end`, as they are seen by who stops looking then.
+    /// The incidents that begin before `end`, in order of their start, as they are seen by who stops looking then. The schedule
+    /// runs ahead of the stream: with `i64::MAX` they are all that are scheduled so far.
     pub fn labels_until(&self, end: i64) -> Vec<Label> {
         let odds = Odds { settings: &self.settings, world: &self.world, season: &self.traffic.season };
         let seen = self.schedule.known.iter().filter(|incident| incident.start < end).map(|incident| {

@@ -159,7 +159,7 @@ fn the_mean_rate_and_the_clumping_are_as_set() {
 fn labels_tell_what_happens() {
     let settings = Settings { season: 0.0, noise: 0.0, broken: 0.0, ..Settings::demo() };
     let mut generator = stream(settings.clone());
-    let labels = generator.labels();
+    let labels = generator.labels_until(i64::MAX);
     let kinds: Vec<&str> = labels.iter().map(|label| label.kind).collect();
     assert_eq!(kinds, ["activity_spike", "revenue_surge", "activity_drop", "seller_burst", "price_error"]);
     let span = |label: &Label| (millis(&label.start_ts.clone().into()), millis(&label.end_ts.clone().into()));
@@ -213,7 +213,7 @@ fn writes_every_record_and_the_labels_it_saw() {
     assert_eq!(text.lines().count() as u64, counts.records);
     assert!(text.lines().eq(stream(settings.clone()).map(|record| record.line)));
     let labels = String::from_utf8(labels).unwrap();
-    let whole = stream(settings.clone()).labels();
+    let whole = stream(settings.clone()).labels_until(i64::MAX);
     let (stream, labels) = labels.split_once('\n').unwrap();
     let head: Value = serde_json::from_str(stream).unwrap();
     assert_eq!((&head["stream"]["seed"], &head["stream"]["series"]), (&1.into(), &(1 + 248 + 16).into()));

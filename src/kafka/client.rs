@@ -113,7 +113,7 @@ fn secure(config: &mut ClientConfig, security: &Security) -> Result<(), Error> {
     }
     supported(security)?;
     config.set("security.protocol", security.protocol.name());
-    let read = |hidden: &crate::settings::kafka::Hidden| hidden.read().map_err(Error::Settings);
+    let read = |hidden: &crate::settings::secret::Hidden| hidden.read().map_err(Error::Settings);
     match &security.proof {
         None => {}
         Some(Proof::Password { mechanism, username, password }) => {

@@ -66,7 +66,7 @@ pub(super) fn resolve(raw: &Raw, effective: &Effective) -> Result<Http, Error> {
         let message = format!("{:?} is no address; write one such as \"127.0.0.1:9464\", \"auto\" or \"off\"", raw.listen);
         return Err(effective.problem("http.listen", message));
     };
-    let mut offer = Offer { grace: raw.forget_after.0.max(0), ..Offer::default() };
+    let mut offer = Offer { grace: raw.forget_after.0, ..Offer::default() };
     for text in &raw.feature_services.0 {
         let bad = |problem: &str| effective.problem("http.feature_services", format!("{text:?}: {problem}"));
         let (name, features) = service(text).map_err(|problem| bad(&problem))?;

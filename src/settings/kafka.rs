@@ -1,70 +1,14 @@
 //! The section `[kafka]`: where the brokers are, what the topics are called, and how we prove who we are.
 //!
-//! A secret comes from the environment or from a file of its own, never from `vitrine.toml` or a flag: the one is committed, the
-//! other is seen by every user of the machine. It is kept in a [`Secret`], which nothing prints, and left out of what
-//! `config show` reads ([`layer`](super::layer) holds it apart).
+//! Passwords and keys are [`secret`](super::secret)s.
 
 use super::Error;
 use super::layer::Effective;
 use super::raw;
+use super::secret::{self, Hidden};
 use super::value::Count;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-
-/// A text that must not be seen.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    /// The text itself, for whom it is meant.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
-    }
-}
-
-/// Where a secret is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hidden {
-    /// There is none.
-    None,
-    /// It was in the environment.
-    Given(Secret),
-    /// It is in this file, which is read when a client is made: a renewed secret needs a restart, not new settings.
-    File(PathBuf),
-}
-
-impl Hidden {
-    /// The secret, without the end of line that editors put behind it.
-    ///
-    /// # Errors
-    /// When the file cannot be read or has nothing in it; the text names the file.
-    pub fn read(&self) -> Result<Option<Secret>, String> {
-        match self {
-            Hidden::None => Ok(None),
-            Hidden::Given(secret) => Ok(Some(secret.clone())),
-            Hidden::File(path) => {
-                let text =
-                    std::fs::read_to_string(path).map_err(|e| format!("cannot read the secret in {}: {e}", path.display()))?;
-                match text.trim_end_matches(['\r', '\n']) {
-                    "" => Err(format!("there is no secret in {}: the file is empty", path.display())),
-                    secret => Ok(Some(Secret::new(secret))),
-                }
-            }
-        }
-    }
-}
 
 /// What a commit promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,9 +136,10 @@ impl Kafka {
 }
 
 /// Options of librdkafka that are ours to set, and where the person sets them instead; the others would break a promise.
-const OURS: [(&str, &str); 31] = [
+const OURS: [(&str, &str); 33] = [
     ("bootstrap.servers", "[kafka] brokers"),
     ("metadata.broker.list", "[kafka] brokers"),
+    ("client.id", "[kafka] job"),
     ("group.id", "[kafka] group"),
     ("group.instance.id", ""),
     ("transactional.id", "[kafka] job"),
@@ -217,6 +162,7 @@ const OURS: [(&str, &str); 31] = [
     ("sasl.oauthbearer.method", "[kafka] mechanism"),
     ("sasl.oauthbearer.client.id", "[kafka] oauth_client_id"),
     ("sasl.oauthbearer.client.secret", "[kafka] oauth_client_secret_file"),
+    ("sasl.oauthbearer.scope", "[kafka] oauth_scope"),
     ("sasl.oauthbearer.token.endpoint.url", "[kafka] oauth_token_url"),
     ("ssl.ca.location", "[kafka] ca_file"),
     ("ssl.certificate.location", "[kafka] cert_file"),
@@ -295,17 +241,7 @@ fn security(raw: &raw::Kafka, effective: &Effective) -> Result<Security, Error> 
             return Err(wrong("security", &message));
         }
     };
-    let hidden = |key: &str, file: &str| {
-        let path = format!("kafka.{key}");
-        match (effective.secret(&path), file) {
-            (Some(_), file) if !file.is_empty() => {
-                Err(wrong(&format!("{key}_file"), &format!("{key} is given as well; one will do")))
-            }
-            (Some(secret), _) => Ok(Hidden::Given(secret.clone())),
-            (None, "") => Ok(Hidden::None),
-            (None, file) => Ok(Hidden::File(file.into())),
-        }
-    };
+    let hidden = |key: &str, file: &str| secret::hidden(effective, &format!("kafka.{key}"), file);
     let path = |text: &str| Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty());
     let own = match (path(&raw.cert_file), path(&raw.key_file)) {
         (None, None) => None,

@@ -5,7 +5,7 @@
 //! and what is then parsed, so a value that does not parse is traced back from its place in that text to the file and line,
 //! variable or flag that gave it.
 
-use super::kafka::Secret;
+use super::secret::Secret;
 use super::{Error, Problem};
 use dataflows::schema::FIELDS;
 use std::fmt;

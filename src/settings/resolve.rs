@@ -38,7 +38,10 @@ impl Settings {
         };
         let kafka = super::kafka::resolve(&raw.kafka, &raw.stock, &effective)?;
         let http = super::http::resolve(&raw.http, &effective)?;
-        let checkpoint_every = raw.checkpoint.every.0.max(1);
+        let checkpoint_every = raw.checkpoint.every.0;
+        if checkpoint_every <= 0 {
+            return Err(effective.problem("checkpoint.every", "must be positive"));
+        }
         let sinks = super::sinks::resolve(&raw.sinks, &effective)?;
         let stock = raw.stock.file.trim().to_string();
         Ok(Settings {

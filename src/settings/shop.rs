@@ -141,10 +141,6 @@ fn shop(raw: &raw::Generate, effective: &Effective) -> Result<Settings, Error> {
         Some(scenario) => over(scenario, settings, given),
         None => settings,
     };
-    settings.check().map_err(|bad| {
-        let path = format!("generate.{}", bad.setting);
-        let known = effective.leaves().iter().any(|leaf| leaf.path == path);
-        effective.problem(if known { &path } else { "generate.rate" }, &bad)
-    })?;
+    settings.check().map_err(|bad| effective.problem(&format!("generate.{}", bad.setting), &bad))?;
     Ok(settings)
 }

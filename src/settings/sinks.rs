@@ -1,9 +1,9 @@
 //! The section `[sinks]`: where the rows of a run go, besides files and the screen.
 
 use super::Error;
-use super::kafka::Hidden;
 use super::layer::Effective;
 use super::raw;
+use super::secret::{self, Hidden, Secret};
 
 /// The section, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,18 +37,11 @@ pub(super) fn resolve(raw: &raw::Sinks, effective: &Effective) -> Result<Sinks, 
         ("", file) => Some(Hidden::File(file.into())),
         (url, "") => {
             check(url).map_err(|e| wrong("url", e))?;
-            Some(Hidden::Given(super::kafka::Secret::new(url)))
+            Some(Hidden::Given(Secret::new(url)))
         }
         _ => return Err(wrong("url_file", "url is given as well; one will do".into())),
     };
-    let authorization = match (effective.secret("sinks.webhook.authorization"), webhook.authorization_file.as_str()) {
-        (Some(_), file) if !file.is_empty() => {
-            return Err(wrong("authorization_file", "authorization is given as well; one will do".into()));
-        }
-        (Some(secret), _) => Hidden::Given(secret.clone()),
-        (None, "") => Hidden::None,
-        (None, file) => Hidden::File(file.into()),
-    };
+    let authorization = secret::hidden(effective, "sinks.webhook.authorization", &webhook.authorization_file)?;
     let header = |text: &String| {
         let bad = || wrong("headers", format!("{text:?} is no header; write \"Name: value\""));
         let (name, value) = text.split_once(':').ok_or_else(bad)?;

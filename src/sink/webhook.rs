@@ -153,7 +153,7 @@ impl Webhook {
     /// When a secret cannot be read, or the system gives no thread.
     pub fn start(settings: &Settings, first: u64, said: Option<u64>) -> Result<Webhook, Error> {
         let read =
-            |hidden: &crate::settings::kafka::Hidden| hidden.read().map_err(|e| Error::Settings(format!("[sinks.webhook] {e}")));
+            |hidden: &crate::settings::secret::Hidden| hidden.read().map_err(|e| Error::Settings(format!("[sinks.webhook] {e}")));
         let url = read(&settings.url)?.map(|url| url.reveal().trim().to_owned()).unwrap_or_default();
         sinks::check(&url).map_err(|e| Error::Settings(format!("[sinks.webhook] url: {e}")))?;
         let mut headers = settings.headers.clone();

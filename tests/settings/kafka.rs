@@ -2,7 +2,8 @@
 
 use super::{complaint, given, load, message};
 use vitrine::settings::Settings;
-use vitrine::settings::kafka::{Delivery, Hidden, Proof, Protocol};
+use vitrine::settings::kafka::{Delivery, Proof, Protocol};
+use vitrine::settings::secret::Hidden;
 
 /// Long enough not to stand anywhere by chance.
 const SECRET: &str = "geheim-5f1c";
@@ -133,6 +134,11 @@ fn mistakes_say_what_would_be_right() {
     }
     let said = complaint("[kafka.properties]\nacks = 1");
     assert_eq!(said, "vitrine.toml:2: [kafka.properties] acks: is set by Vitrine itself: its promises depend on it");
+    for (name, instead) in [("client.id", "job"), ("sasl.oauthbearer.scope", "oauth_scope")] {
+        let said = complaint(&format!("[kafka.properties]\n{name} = \"x\""));
+        let expected = format!("[kafka.properties] {name}: is set by Vitrine itself; use [kafka] {instead}");
+        assert_eq!(said, format!("vitrine.toml:2: {expected}"));
+    }
     let said = complaint("[kafka]\ntopics = \"x\"");
     assert_eq!(said, "vitrine.toml:2: unknown key [kafka] topics; did you mean [kafka] topic?");
 }

@@ -133,7 +133,9 @@ pub fn quoted_time(ms: i64, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn time_bytes(ms: i64) -> [u8; 24] {
+/// A [`time`] as its bytes, which are ASCII.
+#[inline]
+pub fn time_bytes(ms: i64) -> [u8; 24] {
     let ms = ms.clamp(YEARS.0, YEARS.1);
     let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) as u32);
     // Days to civil date, with years that begin in March, so that the leap day comes last (H. Hinnant). Day 0 is 0000-03-01

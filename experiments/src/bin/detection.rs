@@ -68,7 +68,7 @@ struct Arguments {
     /// Lines a minute
     #[arg(long, default_value_t = 600.0, value_name = "N")]
     rate: f64,
-    /// Factor on the slow noise; 2 is the stress set
+    /// Factor on the slow noise; 2 is twice as much
     #[arg(long, default_value_t = 1.0, value_name = "X")]
     noise: f64,
     /// Strength of the season

@@ -2,7 +2,7 @@
 
 use super::payload::tests::line;
 use super::*;
-use crate::settings::kafka::{Hidden, Secret};
+use crate::settings::secret::{Hidden, Secret};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
