@@ -9,6 +9,7 @@ use super::{Failure, Session, SettingsArgs, World, flag, restart};
 use crate::console::report::Report;
 use crate::console::view::{Pulse, View};
 use crate::engine::{self, Job, Sink, State, Stop};
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::settings::layer::Flag;
 use crate::settings::value::Instant as At;
@@ -142,7 +143,7 @@ impl Run {
         let settings = self.settings.load_with(world, self.topic.flags().chain(delivery))?;
         without_file(&settings)?;
         let cluster = self.compute.resolve()?;
-        let metrics = run::metrics(&settings, &cluster);
+        let metrics = Arc::new(Metrics::new(&settings.plan, cluster.workers, Arc::default()));
         let mut topic = topic(&settings)?.watched(metrics.clone());
         let live = policy::Live {
             advance_when_idle: settings.clock.advance_when_idle.then_some(settings.clock.idle_timeout),

@@ -6,7 +6,6 @@ use crate::console::report::Report;
 use crate::engine::{self, Job, Sink};
 use crate::error::Error;
 use crate::http::Server;
-use crate::metrics::Metrics;
 use crate::metrics::watch::Watch;
 use crate::serving::{Offer, Serving};
 use crate::settings::Settings;
@@ -24,11 +23,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The numbers of a run of these settings.
-pub fn metrics(settings: &Settings, cluster: &Cluster) -> Arc<Metrics> {
-    Arc::new(Metrics::new(&settings.plan, cluster.workers, Arc::default()))
-}
 
 /// Makes the job of these settings.
 pub fn job(settings: &Settings, cluster: &Cluster, inputs: Vec<Input>, epoch_bytes: u64) -> Job {
