@@ -1,6 +1,6 @@
 //! The section `[kafka]`: where the brokers are, what the topics are called, and how we prove who we are.
 //!
-//! Passwords and keys are [`secret`](super::secret)s.
+//! Passwords and keys are in [`super::secret`].
 
 use super::Error;
 use super::layer::Effective;
