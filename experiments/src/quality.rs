@@ -3,6 +3,7 @@
 //! One column a run, in the order of [`RUNS`]; what is asked for stands in the last. A number here is a field of a record, rounded.
 
 use serde_json::Value;
+use vitrine::console::text::grouped;
 
 /// Records that have a column: their name, and the words over it.
 pub const RUNS: [(&str, &str); 4] = [
@@ -40,7 +41,7 @@ type Line = (&'static str, fn(&Value) -> String, &'static str);
 
 const ROWS: [Line; 12] = [
     ("events with D from h + 2 of all, days", size, ""),
-    ("alerts that are right or wrong", |r| grouped(&r["before"]["precision"]["all"]), ""),
+    ("alerts that are right or wrong", |r| whole(&r["before"]["precision"]["all"]), ""),
     ("precision", |r| share(&r["before"]["precision"]), "0.97, at least 0.95; noise x 2 0.90"),
     ("with explained alerts and rebounds as false (`strict`)", |r| share(&r["before"]["precision_strict"]), ""),
     ("recall, events with D from h + 2", |r| share(&strong(r)["share"]), "0.95"),
@@ -63,7 +64,7 @@ fn seeds(seeds: &Value) -> String {
 
 fn size(report: &Value) -> String {
     let (strong, all) = (&strong(report)["share"]["all"], &report["before"]["recall"]["all"]);
-    format!("{} of {}, {:.0}", grouped(strong), grouped(all), report["days"].as_f64().unwrap_or(f64::NAN))
+    format!("{} of {}, {:.0}", whole(strong), whole(all), report["days"].as_f64().unwrap_or(f64::NAN))
 }
 
 /// The events with D from h + 2, as `{"share": …}`.
@@ -103,16 +104,8 @@ fn hard(report: &Value) -> String {
     format!("{} of {}", of("misled"), of("events"))
 }
 
-fn grouped(value: &Value) -> String {
-    let digits = value.as_u64().unwrap_or_default().to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+fn whole(value: &Value) -> String {
+    grouped(value.as_i64().unwrap_or_default())
 }
 
 #[cfg(test)]
