@@ -275,7 +275,8 @@ impl Category {
             let i = self.near.partition_point(|near| near.end < end);
             if self.near.get(i).is_none_or(|near| near.end != end) {
                 let base = self.baseline.of(end, spans);
-                let yearly = self.amounts.yearly(day(end));
+                // Like the baseline: by what nothing late touches any more.
+                let yearly = self.amounts.yearly(day(end.saturating_sub(spans.gap)));
                 let limit = base.as_ref().map(|base| Limit::new(base, deviations, yearly));
                 self.near.insert(i, Near { end, base, limit, lines: Lines::default(), whales: Whales::default() });
             }
