@@ -191,11 +191,9 @@ impl Batch {
         self.text.len()
     }
 
-    /// Puts the rows from `first` on in the order of `ranks`, one for each of them.
-    pub fn order(&mut self, first: usize, ranks: &[u32]) {
-        let mut order: Vec<(u32, u32)> = ranks.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let rows: Vec<RowAt> = order.iter().map(|(_, i)| self.rows[first + *i as usize]).collect();
+    /// Puts the rows from `first` on in another order: which of them is first, which second, and so on.
+    pub fn order(&mut self, first: usize, order: &[u32]) {
+        let rows: Vec<RowAt> = order.iter().map(|i| self.rows[first + *i as usize]).collect();
         self.rows[first..].copy_from_slice(&rows);
     }
 

@@ -30,7 +30,7 @@ pub struct Saved {
 /// All that leaves.
 pub struct Leaving<'s> {
     /// Rows of ticks.
-    pub rows: Stream<'s, Bi, Vec<Batch>>,
+    pub rows: Vec<Stream<'s, Bi, Vec<Batch>>>,
     /// Dead letters, and ends of epochs.
     pub letters: Stream<'s, Bi, Vec<Word>>,
     /// What worker 0 must know.
@@ -77,10 +77,11 @@ impl Door {
 /// Hands what leaves to the sink of worker 0. The output carries nothing: it is there for the probe.
 pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>> {
     let context = site.context.clone();
-    let scope = leaving.rows.scope();
+    let scope = leaving.letters.scope();
     let (first, peers) = (scope.index() == 0, scope.peers());
     let mut builder = OperatorBuilder::new("Collect".into(), scope);
-    let mut rows = builder.new_input(leaving.rows, Exchange::new(|_: &Batch| 0));
+    let first_worker = || Exchange::new(|_: &Batch| 0);
+    let mut rows: Vec<_> = leaving.rows.into_iter().map(|rows| builder.new_input(rows, first_worker())).collect();
     let mut words = builder.new_input(leaving.letters, Exchange::new(|_: &Word| 0));
     let mut notes = builder.new_input(leaving.notes, Exchange::new(|_: &Note| 0));
     let (_, probed) = builder.new_output::<Vec<()>>();
@@ -106,7 +107,9 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
         let mut order = Order::new(context.plan.clone(), peers, certificate);
         let mut balance = Balance::default();
         move |frontiers| {
-            rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
+            for rows in &mut rows {
+                rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
+            }
             words.for_each(|_, data| data.drain(..).for_each(|word| order.hear(word)));
             notes.for_each(|_, data| {
                 for note in data.drain(..) {
