@@ -165,8 +165,8 @@ impl Fold {
         }
         let mut amounts = self.blank_amounts(s, 0);
         for amount in entries.iter().flat_map(|e| &e.amounts) {
-            amount.plus.iter().for_each(|a| amounts[*a as usize % self.peers].plus.push(*a));
-            amount.odd.iter().for_each(|a| amounts[a.1 as usize % self.peers].odd.push(*a));
+            amount.plus.iter().for_each(|a| amounts[owner_of_amount(*a, self.peers)].plus.push(*a));
+            amount.odd.iter().for_each(|a| amounts[owner_of_amount(a.1, self.peers)].odd.push(*a));
         }
         out.amounts.extend(amounts.into_iter().filter(|a| !a.plus.is_empty() || !a.odd.is_empty()));
         out.lumps.extend(entries.iter().flat_map(|e| &e.lumps));
@@ -305,7 +305,7 @@ impl Fold {
             to_products.row(&mut deltas.2, sale.product, s, &names.products).add(&x.product);
             if self.biggest {
                 let amount = sale.cents() as u32;
-                let to = &mut amounts[amount as usize % self.peers];
+                let to = &mut amounts[owner_of_amount(amount, self.peers)];
                 if sale.op == Op::Sale { to.plus.push(amount) } else { to.odd.push((s, amount, -1)) }
             }
             if orders && sale.customer != [0, 0] {
@@ -347,7 +347,7 @@ impl Fold {
             row(to_products.to(&mut deltas.2, sale.product, s, &names.products), sale.product, Some(pane), x.product);
             if self.biggest {
                 let amount = sale.cents() as u32;
-                amounts[amount as usize % self.peers].odd.push((pane, amount, x.product.0 as i8));
+                amounts[owner_of_amount(amount, self.peers)].odd.push((pane, amount, x.product.0 as i8));
             }
         }
         to_sellers.send(deltas.0, &mut out.sellers);
@@ -389,6 +389,12 @@ impl Fold {
         }
         self.sweep_at = 2 * names.sellers.len().max(names.products.len()).max(names.categories.len()).max(2048);
     }
+}
+
+/// The worker that owns an amount. A division costs as much as the rest of what is done for one.
+#[inline]
+fn owner_of_amount(amount: u32, peers: usize) -> usize {
+    if peers == 1 { 0 } else { amount as usize % peers }
 }
 
 /// Sends the rows of one class again, those of the tick's own pane or the `late` ones.

@@ -5,19 +5,22 @@ use super::tally::{CategoryTally, Count, SellerTally};
 use crate::feature::ln_fixed;
 use crate::sale::{Op, Sale};
 
+/// How many logarithms are remembered.
+const LOGS: u32 = 1 << 14;
+
 /// Logarithms of prices, remembered: prices repeat. The greatest of them is below 2^25; no price is 0.
 pub struct Logs(Vec<(u32, i32)>);
 
 impl Default for Logs {
     fn default() -> Logs {
-        Logs(vec![(0, 0); 4096])
+        Logs(vec![(0, 0); LOGS as usize])
     }
 }
 
 impl Logs {
     #[inline]
     fn of(&mut self, price: u32) -> i64 {
-        let i = (price.wrapping_mul(0x9E37_79B9) >> 20) as usize;
+        let i = (price.wrapping_mul(0x9E37_79B9) >> (32 - LOGS.ilog2())) as usize;
         if self.0[i].0 != price {
             self.0[i] = (price, ln_fixed(price) as i32);
         }
