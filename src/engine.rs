@@ -38,8 +38,8 @@ use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker;
 
-/// How many blocks are read past what is bound, for each worker.
-const AHEAD: u64 = 2;
+/// How many blocks are read past what is bound, and of files how many epochs may be unfinished, for each worker.
+pub const AHEAD: u64 = 2;
 
 /// Where rows go, on worker 0 of process 0.
 pub type Sink = Box<dyn RowSink + Send>;

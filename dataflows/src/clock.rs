@@ -63,7 +63,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Length of a block.
     pub epoch_bytes: u64,
-    /// How many blocks are read past what is bound, times the number of workers; besides one of each input.
+    /// How many blocks are read past what is bound, times the number of workers; besides one of each input. Of files as many epochs
+    /// may be unfinished: the stages work on one each, and what a step of all of them costs is shared by so many.
     pub ahead: u64,
     /// The character between the fields of a CSV record.
     pub delimiter: u8,

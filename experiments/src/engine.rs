@@ -8,7 +8,7 @@ use crate::program::resident;
 use crate::sink::Null;
 use crate::stage::{Stages, Watch};
 use anyhow::{Result, ensure};
-use dataflows::clock::{self, Context, Counts, Feed as Reads, Format, Input, Inputs, Policy, Progress, Settings, Sizes};
+use dataflows::clock::{self, Context, Counts, Format, Input, Inputs, Policy, Progress, Settings, Sizes};
 use dataflows::edge::RowSink;
 use dataflows::pipeline;
 use dataflows::plan::Plan;
@@ -30,6 +30,8 @@ pub struct Run {
     pub feed: Feed,
     /// Threads.
     pub workers: usize,
+    /// Blocks that are under way, for each of them.
+    pub ahead: u64,
     /// Where the rows go.
     pub sink: Null,
     /// Whether to note where the time goes.
@@ -88,13 +90,13 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
     let first = worker.index() == 0;
     let sink = first.then(|| Box::new(run.sink.clone()) as Box<dyn RowSink + Send>);
     let context = Context::new(run.plan.clone(), Arc::from(["measured".to_owned()]), sink);
-    let (blocks, epoch_bytes) = run.feed.input();
+    let (feed, epoch_bytes) = run.feed.input()?;
     let progress = Arc::new(Progress::default());
     let settings = Settings {
         plan: run.plan.clone(),
         policy: Policy::Files,
         epoch_bytes,
-        ahead: 2,
+        ahead: run.ahead,
         delimiter: b',',
         max_drift: 60_000,
         max_jump: Some(86_400_000),
@@ -104,7 +106,7 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
         wall: None,
         record: None,
     };
-    let input = Input { format: Format::Json, feed: Reads::Blocks(blocks), keep: None };
+    let input = Input { format: Format::Json, feed, keep: None };
     let setup = Arc::new(Setup::default());
     let decoder = run.feed.decoder(&run.schema);
     let mut running =

@@ -1,20 +1,25 @@
-//! The same sales in two forms: as lines of JSON in a file, and as decoded blocks in memory.
+//! The same sales in three forms: as lines of JSON in a file, as the cache that a replay of that file leaves behind, and as decoded
+//! blocks in memory.
+//!
+//! A run from the cache opens it, checksum and all, maps it and translates its names, as a second `replay --cache` does.
 //!
 //! What "decoded" includes: the blocks are those of the file, decoded before the clock starts, with their names interned.
 //! A run takes each block as it is, without a copy. Not included are reading, decoding and interning; all else is, from
 //! the reports about dates to the rows. The bytes of the records are left out, since only dead letters need them.
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
+use dataflows::clock::jump::Dates;
 use dataflows::clock::live::Batch;
-use dataflows::clock::{Blocks, Decode, Format, RawBlock, blocks};
+use dataflows::clock::{Block, Blocks, Decode, Feed as Reads, Format, Kept, RawBlock, blocks};
 use dataflows::decode::Decoder;
 use dataflows::dictionary::{Dictionaries, Dictionary};
 use dataflows::sale::{Decoded, Sale, Span};
 use dataflows::schema::Schema;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use vitrine::cache::{Cache, Caches, Found};
 
 /// Length of a block, and so of an epoch: the default of the product.
 pub const EPOCH_BYTES: u64 = 1 << 20;
@@ -24,6 +29,8 @@ pub const EPOCH_BYTES: u64 = 1 << 20;
 pub enum From {
     /// Lines of JSON in a file
     Ndjson,
+    /// The cache that `replay --cache` leaves behind
+    Cache,
     /// Blocks in memory, decoded before
     Decoded,
 }
@@ -33,6 +40,7 @@ impl From {
     pub fn name(self) -> &'static str {
         match self {
             From::Ndjson => "ndjson",
+            From::Cache => "cache",
             From::Decoded => "decoded",
         }
     }
@@ -160,28 +168,86 @@ impl Decode for HandOut {
     }
 }
 
+/// The cache of a file, which each run opens anew.
+pub struct Cached {
+    path: PathBuf,
+    caches: Caches,
+    open: OnceLock<Result<Arc<Cache>, String>>,
+}
+
+impl Cached {
+    /// Of the file at `path`, with caches in `folder`.
+    pub fn new(path: &Path, folder: &Path, schema: &Schema) -> Cached {
+        let caches = Caches { folder: folder.join("caches"), schema: schema.clone(), epoch_bytes: EPOCH_BYTES };
+        Cached { path: path.to_owned(), caches, open: OnceLock::new() }
+    }
+
+    fn look(&self) -> Result<Found> {
+        let file = File::open(&self.path).with_context(|| format!("opening {}", self.path.display()))?;
+        Ok(self.caches.look(&self.path.to_string_lossy(), &file, Format::Json, None))
+    }
+
+    /// Decodes the file into its cache, unless it has one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the cache cannot be written.
+    pub fn fill(&self) -> Result<()> {
+        let builder = match self.look()? {
+            Found::Cache(_) => return Ok(()),
+            Found::Builder(builder) => builder,
+            Found::Nothing => bail!("no cache can be written in {}", self.caches.folder.display()),
+        };
+        let file = Plain::open(&self.path)?;
+        let (mut decoder, mut names) = (Decoder::new(Arc::new(self.caches.schema.clone())), Dictionaries::default());
+        let mut keep = builder.worker();
+        for start in (0..file.size()).step_by(EPOCH_BYTES as usize) {
+            let decoded = ndjson(&file, start, &mut decoder, &mut names)?;
+            let next = (start + EPOCH_BYTES).min(file.size());
+            let (records, ended) = (decoded.records(), next == file.size());
+            let block = Block { input: 0, start, next, records, bytes: next - start, dates: Dates::None, ended };
+            keep.block(&block, &decoded, &names);
+        }
+        builder.finish().map_err(Error::msg)
+    }
+
+    /// For one worker; the first one opens the cache.
+    fn worker(&self) -> Result<Box<dyn Kept>, String> {
+        let open = || match self.look().map_err(|e| e.to_string())? {
+            Found::Cache(cache) => Ok(cache),
+            Found::Builder(_) | Found::Nothing => Err(format!("{} has no cache", self.path.display())),
+        };
+        self.open.get_or_init(open).as_ref().map_err(String::clone)?.worker()
+    }
+}
+
 /// The sales of one run.
 #[derive(Clone)]
 pub enum Feed {
     /// From a file.
     Ndjson(Arc<Plain>),
+    /// From the cache of a file.
+    Cached(Arc<Cached>),
     /// From memory.
     Decoded(Arc<Memory>),
 }
 
 impl Feed {
-    /// As an input of the engine, and the length of its blocks.
-    pub fn input(&self) -> (Arc<dyn Blocks>, u64) {
-        match self {
-            Feed::Ndjson(file) => (file.clone(), EPOCH_BYTES),
-            Feed::Decoded(memory) => (memory.clone(), 1),
-        }
+    /// As an input of one worker of the engine, and the length of its blocks.
+    ///
+    /// # Errors
+    /// When there is no cache, in words.
+    pub fn input(&self) -> Result<(Reads, u64), String> {
+        Ok(match self {
+            Feed::Ndjson(file) => (Reads::Blocks(file.clone()), EPOCH_BYTES),
+            Feed::Cached(cached) => (Reads::Kept(cached.worker()?), EPOCH_BYTES),
+            Feed::Decoded(memory) => (Reads::Blocks(memory.clone()), 1),
+        })
     }
 
     /// What decodes it.
     pub fn decoder(&self, schema: &Arc<Schema>) -> Box<dyn Decode> {
         match self {
-            Feed::Ndjson(_) => Box::new(Decoder::new(schema.clone())),
+            Feed::Ndjson(_) | Feed::Cached(_) => Box::new(Decoder::new(schema.clone())),
             Feed::Decoded(memory) => Box::new(HandOut::new(memory.clone())),
         }
     }
@@ -202,6 +268,14 @@ impl Feed {
                 for start in (0..file.size()).step_by(EPOCH_BYTES as usize) {
                     let decoded = ndjson(&**file, start, &mut decoder, &mut names)?;
                     give(decoded, &names).map_err(Error::msg)?;
+                }
+            }
+            Feed::Cached(cached) => {
+                let mut kept = cached.worker().map_err(Error::msg)?;
+                for start in (0..kept.size()).step_by(EPOCH_BYTES as usize) {
+                    names.block += 1;
+                    let block = kept.block(start, &mut names).map_err(Error::msg)?;
+                    give(block.decoded, &names).map_err(Error::msg)?;
                 }
             }
             Feed::Decoded(memory) => {

@@ -71,6 +71,24 @@ pub fn spent(args: &[&str]) -> Result<Spent> {
     Ok(Spent { cpu: of_children()? - before, client: threads.values().sum(), wall: began.elapsed().as_secs_f64() })
 }
 
+/// Runs `vitrine ARGS` for each of these, side by side, to the end of all. The client's threads are not told apart.
+///
+/// # Errors
+/// When one of them does not end well.
+pub fn together(all: &[Vec<String>]) -> Result<Spent> {
+    let (before, began) = (of_children()?, Instant::now());
+    let start = |args: &Vec<String>| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Ok(Ended(command(&args)?.stdout(Stdio::null()).spawn()?))
+    };
+    let mut children = all.iter().map(start).collect::<Result<Vec<Ended>>>()?;
+    for (child, args) in children.iter_mut().zip(all) {
+        let status = child.0.wait()?;
+        ensure!(status.success(), "vitrine {} ended with {status}", args.join(" "));
+    }
+    Ok(Spent { cpu: of_children()? - before, client: 0.0, wall: began.elapsed().as_secs_f64() })
+}
+
 /// Processor seconds of all children that have ended.
 fn of_children() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;

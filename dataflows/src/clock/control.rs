@@ -185,7 +185,7 @@ fn clock<'s>(
         max_drift: settings.max_drift,
         max_jump: settings.max_jump,
         // One epoch of live inputs spans all workers, one of files is a block.
-        limit: if matches!(settings.policy, Policy::Files) { 2 * peers } else { 2 },
+        limit: if matches!(settings.policy, Policy::Files) { settings.ahead as usize * peers } else { 2 },
         stride: settings.ahead * peers as u64 * settings.epoch_bytes,
         checkpoints: settings.checkpoint.filter(|_| context.snapshots.on()).map(|every| Checkpoints::new(every, peers)),
     };

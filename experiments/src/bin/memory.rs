@@ -21,6 +21,7 @@ use experiments::sink::Null;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use vitrine::engine::AHEAD;
 
 #[derive(Parser)]
 #[command(about = "Bytes by live (key, pane), and what is kept over ten times the longest window")]
@@ -46,7 +47,7 @@ fn main() -> Result<()> {
     let schema = job::schema(&plan);
     let path = data.file(&arguments.folder.clone().unwrap_or_else(experiments::data::folder))?;
     let feed = Feed::Ndjson(Arc::new(Plain::open(&path)?));
-    let run = Run { plan, schema, feed, workers: 1, sink: Null::default(), stages: false, states: true };
+    let run = Run { plan, schema, feed, workers: 1, ahead: AHEAD, sink: Null::default(), stages: false, states: true };
     let outcome = engine::run(&run)?;
 
     println!("{} sales an hour for {} hours, 1 % late, 1 % cancelled, R4, one worker", arguments.hourly, arguments.hours);

@@ -19,7 +19,7 @@ use dataflows::plan::Plan;
 use dataflows::schema::Schema;
 use experiments::data::{self, Data};
 use experiments::engine::{self, Outcome, Run};
-use experiments::feed::{Archive, Feed, From, Plain};
+use experiments::feed::{Archive, Cached, Feed, From, Plain};
 use experiments::job::{self, Also, Job};
 use experiments::measure::{Cost, cost, median};
 use experiments::record::Options;
@@ -27,6 +27,7 @@ use experiments::sink::{Null, compare, first_difference};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use vitrine::engine::AHEAD;
 
 #[derive(Parser)]
 #[command(about = "Sales per CPU second, of the pipeline and of a loop written by hand")]
@@ -43,6 +44,9 @@ struct Arguments {
     /// Threads of the pipeline
     #[arg(long, default_value_t = 1, value_name = "N")]
     workers: usize,
+    /// Blocks that are under way, for each thread
+    #[arg(long, default_value_t = AHEAD, value_name = "N")]
+    ahead: u64,
     /// Runs of each; the median counts
     #[arg(long, default_value_t = 5, value_name = "N")]
     reps: usize,
@@ -70,14 +74,18 @@ struct Bench {
     schema: Arc<Schema>,
     file: Arc<Plain>,
     archive: Option<Archive>,
+    /// Where the file and its cache are, when that is what is read.
+    cached: Option<(PathBuf, PathBuf)>,
     workers: usize,
+    ahead: u64,
 }
 
 impl Bench {
     fn feed(&self) -> Feed {
-        match &self.archive {
-            Some(archive) => Feed::Decoded(archive.copy()),
-            None => Feed::Ndjson(self.file.clone()),
+        match (&self.archive, &self.cached) {
+            (Some(archive), _) => Feed::Decoded(archive.copy()),
+            (_, Some((path, folder))) => Feed::Cached(Arc::new(Cached::new(path, folder, &self.schema))),
+            _ => Feed::Ndjson(self.file.clone()),
         }
     }
 
@@ -90,7 +98,7 @@ impl Bench {
 
     fn pipeline(&self, sink: &Null, stages: bool) -> Result<(Cost, Outcome)> {
         let (plan, schema, workers) = (self.plan.clone(), self.schema.clone(), self.workers);
-        let run = Run { plan, schema, feed: self.feed(), workers, sink: sink.clone(), stages, states: false };
+        let run = Run { plan, schema, feed: self.feed(), workers, ahead: self.ahead, sink: sink.clone(), stages, states: false };
         let (cost, outcome) = cost(|| engine::run(&run));
         Ok((cost, outcome?))
     }
@@ -105,7 +113,11 @@ fn main() -> Result<()> {
     let only = a.only.or((!a.also.is_empty()).then_some(Only::Pipeline));
     let schema = job::schema(&plan);
     let archive = if a.from == From::Decoded { Some(Archive::read(&*file, &schema)?) } else { None };
-    let bench = Bench { plan, schema, file, archive, workers: a.workers };
+    let cached = (a.from == From::Cache).then(|| (path.clone(), folder.clone()));
+    if cached.is_some() {
+        Cached::new(&path, &folder, &schema).fill()?;
+    }
+    let bench = Bench { plan, schema, file, archive, cached, workers: a.workers, ahead: a.ahead };
     let Data { sales, minutes, late, cancelled, customers } = a.data;
     let with = if customers > 0 { format!(", {customers} customers") } else { String::new() };
     let also: Vec<&str> = a.also.iter().map(|also| also.name()).collect();
