@@ -78,7 +78,7 @@ mod tests {
             for (pane, ago) in panes.iter().enumerate() {
                 let s = (pane as u32 + 1) * slide;
                 for ago in ago {
-                    let before = s.checked_sub((ago + 1) * slide).unwrap_or(0);
+                    let before = s.saturating_sub((ago + 1) * slide);
                     sums.enter(before, s);
                     each.turn(Turn { before, after: 0, sign: 1 }, s, 0);
                 }
