@@ -75,27 +75,15 @@ pub fn build<'s>(
     let bests = sellers.best.into_iter().zip(categories.best);
     for (i, ((w, ((s, c), p)), (seller, category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
         let (i, back) = (i as u8, reach(w.lateness, w.slide));
-        let sums = align(scope, [totals(combined.lumps.clone(), w), s, c, p], back, &site);
+        let sums = align(scope, [totals(combined.lumps.clone(), w), s, c, p], back, &[], &site);
         let say = move |(): &(), v| (i, Change::Totals(Box::new(v)));
         changes.push(count(arrange_first(sums, "ArrangeTotals"), "CountTotals", say).inner);
         let biggest = w.biggest.then(|| amounts(combined.amounts.clone(), w));
-        let peaks = align(scope, [seller, category].into_iter().chain(biggest), back, &site);
+        let peaks = align(scope, [seller, category].into_iter().chain(biggest), back, &[], &site);
         let say = move |v| (i, Change::Peak(v));
         changes.push(greatest(arrange_first(peaks, "ArrangePeaks"), "Peaks", say).inner);
     }
-    rows.push(windows(scope, changes, combined.notes.clone(), &site));
-    let back = reach(plan.features.lateness, plan.features.slide);
-    // Who is asked for all columns of a table makes its rows alone.
-    if plan.features.enabled && !plan.profiles.sellers {
-        let seller = arrange_here(align(scope, [sellers.sums], back, &site), "ArrangeSellerSums");
-        let seller = count(seller, "CountSellers", |id, sums| (*id, sums));
-        rows.push(serve(seller, sellers.names, &site));
-    }
-    if plan.features.enabled && !plan.profiles.categories {
-        let category = arrange_here(align(scope, [categories.sums], back, &site), "ArrangeCategorySums");
-        let category = count(category, "CountCategories", |id, sums| (*id, sums));
-        rows.push(serve(category, categories.names, &site));
-    }
+    let mut first = vec![windows(scope, changes, combined.notes.clone(), &site)];
     let mut signals = vec![];
     if plan.detect.enabled {
         signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
@@ -104,9 +92,23 @@ pub fn build<'s>(
         signals.push(judge_sales(scope, combined.product_facts, combined.category_facts, &site));
     }
     if !signals.is_empty() {
-        rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));
+        first.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));
+    }
+
+    // Nobody waits for a feature as for an event: each tick of theirs comes when its windows have left.
+    let back = reach(plan.features.lateness, plan.features.slide);
+    // Who is asked for all columns of a table makes its rows alone.
+    if plan.features.enabled && !plan.profiles.sellers {
+        let seller = arrange_here(align(scope, [sellers.sums], back, &first, &site), "ArrangeSellerSums");
+        let seller = count(seller, "CountSellers", |id, sums| (*id, sums));
+        rows.push(serve(seller, sellers.names, &site));
+    }
+    if plan.features.enabled && !plan.profiles.categories {
+        let category = arrange_here(align(scope, [categories.sums], back, &first, &site), "ArrangeCategorySums");
+        let category = count(category, "CountCategories", |id, sums| (*id, sums));
+        rows.push(serve(category, categories.names, &site));
     }
     let probe = Handle::new();
-    collect(Leaving { rows, letters, notes: combined.notes }, &site).probe_with(&probe);
+    collect(Leaving { first, other: rows, letters, notes: combined.notes }, &site).probe_with(&probe);
     probe
 }

@@ -3,22 +3,30 @@
 //! The messages leave under the hold as well: under their own capability the frontier may fork again behind this operator.
 //! Each datum leaves with nothing at its side, as arrangements by key alone want it. Takes all that is added up or compared
 //! together: a stream less is an operator less that every step of the frontier wakes.
+//!
+//! What is behind here may be told to wait for others: no tick closes before it has closed there. So a worker's time goes first
+//! to what somebody waits for.
 
+use crate::edge::Batch;
 use crate::site::Site;
 use crate::time::Bi;
 use differential_dataflow::{AsCollection, ExchangeData, VecCollection};
 use timely::PartialOrder;
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::Scope;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, Stream};
+use timely::progress::Antichain;
+use timely::progress::frontier::MutableAntichain;
 
-/// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back.
+/// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back. Ticks close when
+/// they have closed in `after`.
 pub fn align<'s, D: ExchangeData, R: ExchangeData>(
     scope: Scope<'s, Bi>,
     all: impl IntoIterator<Item = VecCollection<'s, Bi, D, R>>,
     lateness: u32,
+    after: &[Stream<'s, Bi, Vec<Batch>>],
     site: &Site,
 ) -> VecCollection<'s, Bi, (D, ()), R> {
     let site = site.clone();
@@ -27,6 +35,9 @@ pub fn align<'s, D: ExchangeData, R: ExchangeData>(
     let mut inputs: Vec<_> = all.into_iter().map(|c| builder.new_input(c.inner, Pipeline)).collect();
     let (out, aligned) = builder.new_output::<Vec<((D, ()), Bi, R)>>();
     let mut out = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(out);
+    // Nothing of these leaves here, and what is on its way in them must not fork the frontier behind.
+    let unconnected = || std::iter::empty::<(usize, Antichain<_>)>();
+    let mut after: Vec<_> = after.iter().map(|s| builder.new_input_connection(s.clone(), Pipeline, unconnected())).collect();
     let mut naps = site.naps(&builder.operator_info(), worker);
     builder.build(move |caps| {
         let mut hold = caps.into_iter().next();
@@ -41,9 +52,13 @@ pub fn align<'s, D: ExchangeData, R: ExchangeData>(
                 });
             }
             drop(output);
-            match frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min() {
+            after.iter_mut().for_each(|after| after.for_each(|_, data| data.clear()));
+            let open =
+                |frontiers: &[MutableAntichain<Bi>]| frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            let (own, others) = frontiers.split_at(inputs.len());
+            match open(own) {
                 Some(s) => {
-                    let t = Bi::reach(s, lateness);
+                    let t = Bi::reach(open(others).map_or(s, |o| o.min(s)), lateness);
                     if held.time().less_than(&t) {
                         held.downgrade(&t);
                     }
