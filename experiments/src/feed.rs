@@ -204,7 +204,7 @@ impl Cached {
             let decoded = ndjson(&file, start, &mut decoder, &mut names)?;
             let next = (start + EPOCH_BYTES).min(file.size());
             let (records, ended) = (decoded.records(), next == file.size());
-            let block = Block { input: 0, start, next, records, bytes: next - start, dates: Dates::None, ended };
+            let block = Block { input: 0, start, next, records, bytes: next - start, dates: Dates::None, newest: None, ended };
             keep.block(&block, &decoded, &names);
         }
         builder.finish().map_err(Error::msg)
