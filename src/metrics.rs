@@ -297,12 +297,10 @@ impl Metrics {
         self.workers.iter().map(|w| of(w).load(Relaxed)).sum()
     }
 
-    /// All rows of an epoch have left: how long that took since the brokers had the record that closed its ticks.
+    /// All rows of an epoch have left: how long that took since the brokers had the newest record that closed its ticks, whoever
+    /// read it.
     pub fn left(&self, binding: &Binding) {
-        let partitions = self.source.partitions();
-        let known = binding.blocks.iter().filter_map(|b| Some((partitions.get(&b.input)?, b.upto)));
-        let newest = known.filter_map(|(partition, upto)| partition.left(upto)).max();
-        if let Some(newest) = newest.filter(|_| binding.after > binding.before) {
+        if let Some(newest) = binding.newest.filter(|_| binding.after > binding.before) {
             self.latency.observe((now() - newest) as f64 / 1000.0);
         }
     }

@@ -21,7 +21,7 @@ mod greatest;
 
 pub use align::align;
 pub use count::count;
-pub use greatest::greatest;
+pub use greatest::{Contest, greatest};
 
 use crate::time::Bi;
 use differential_dataflow::ExchangeData;

@@ -15,13 +15,22 @@ pub fn identity(name: &[u8]) -> u128 {
 /// The identity of an id that is free. No name that anybody has met has it.
 const NOBODY: u128 = 0;
 
+/// What is looked at for each sale, in half a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Known {
+    key: u128,
+    /// The last block that used it.
+    used: u64,
+}
+
 /// One name space.
 #[derive(Default)]
 pub struct Dictionary {
     table: HashTable<u32>,
     names: Vec<Box<str>>,
-    keys: Vec<u128>,
-    used: Vec<u64>,
+    /// By id.
+    known: Vec<Known>,
     free: Vec<u32>,
 }
 
@@ -30,9 +39,10 @@ impl Dictionary {
     #[inline]
     pub fn intern(&mut self, name: &str, now: u64) -> u32 {
         let key = identity(name.as_bytes());
-        let keys = &self.keys;
-        if let Some(&id) = self.table.find(key as u64, |&id| keys[id as usize] == key) {
-            self.used[id as usize] = now;
+        let known = &mut self.known;
+        let same = |&id: &u32| known[id as usize].key == key;
+        if let Some(&id) = self.table.find(key as u64, same) {
+            known[id as usize].used = now;
             return id;
         }
         self.insert(name, key, now)
@@ -41,29 +51,29 @@ impl Dictionary {
     /// Whether `id` is still the name with this identity; if so, it is used now.
     #[inline]
     pub fn renew(&mut self, id: u32, key: u128, now: u64) -> bool {
-        let known = self.keys.get(id as usize) == Some(&key);
-        if known {
-            self.used[id as usize] = now;
+        let known = self.known.get_mut(id as usize).filter(|known| known.key == key);
+        if let Some(known) = known {
+            known.used = now;
+            return true;
         }
-        known
+        false
     }
 
     #[cold]
     fn insert(&mut self, name: &str, key: u128, now: u64) -> u32 {
         let id = match self.free.pop() {
             Some(id) => {
-                (self.names[id as usize], self.keys[id as usize], self.used[id as usize]) = (name.into(), key, now);
+                (self.names[id as usize], self.known[id as usize]) = (name.into(), Known { key, used: now });
                 id
             }
             None => {
                 self.names.push(name.into());
-                self.keys.push(key);
-                self.used.push(now);
+                self.known.push(Known { key, used: now });
                 self.names.len() as u32 - 1
             }
         };
-        let keys = &self.keys;
-        self.table.insert_unique(key as u64, id, |&id| keys[id as usize] as u64);
+        let known = &self.known;
+        self.table.insert_unique(key as u64, id, |&id| known[id as usize].key as u64);
         id
     }
 
@@ -76,7 +86,7 @@ impl Dictionary {
     /// The identity of an id in use.
     #[inline]
     pub fn key(&self, id: u32) -> u128 {
-        self.keys[id as usize]
+        self.known[id as usize].key
     }
 
     /// Ids lie in `0..bound()`.
@@ -96,11 +106,11 @@ impl Dictionary {
 
     /// Forgets the names that no block since `before` has used and that `held` does not claim; calls `gone` for each id.
     pub fn forget(&mut self, before: u64, held: impl Fn(u32) -> bool, mut gone: impl FnMut(u32)) {
-        let (used, names, keys, free) = (&self.used, &mut self.names, &mut self.keys, &mut self.free);
+        let (names, known, free) = (&mut self.names, &mut self.known, &mut self.free);
         self.table.retain(|&mut id| {
-            let keep = used[id as usize] >= before || held(id);
+            let keep = known[id as usize].used >= before || held(id);
             if !keep {
-                (names[id as usize], keys[id as usize]) = (Box::default(), NOBODY);
+                (names[id as usize], known[id as usize].key) = (Box::default(), NOBODY);
                 free.push(id);
                 gone(id);
             }

@@ -1,5 +1,5 @@
 //! What leaves the dataflow, on worker 0 of process 0, epoch by epoch: first the dead letters of the epoch, then the rows of
-//! each tick that it closed, in the order of the contract, then the word that this was all. So the sink always stands between two
+//! each tick that it closed, windows and events before features, in the order of the contract, then the word that this was all. So the sink always stands between two
 //! epochs or within one, and what it has taken up to an end is a function of the bindings and the records.
 
 pub mod balance;
@@ -75,7 +75,7 @@ impl Table {
     }
 }
 
-/// All rows of one learned tick, or the dead letters of one epoch.
+/// Rows of one learned tick, those of windows and events or all others, or the dead letters of one epoch.
 #[derive(Debug, Default)]
 pub struct TickRows {
     /// The learned tick; of dead letters the one that was open when the records were released.
@@ -96,10 +96,11 @@ pub struct TickRows {
 pub type Marks = std::collections::BTreeMap<String, String>;
 
 /// Takes what leaves, epoch by epoch: [`tick`](RowSink::tick) with the dead letters of the epoch if there are any, `tick` with
-/// the rows of each tick that the epoch closed, in order of ticks, then [`epoch`](RowSink::epoch). An error stops the run;
+/// the windows and events of each tick that the epoch closed and once more with its other rows, where there are any, in order of
+/// ticks, then [`epoch`](RowSink::epoch). An error stops the run;
 /// nothing more is handed over after it.
 pub trait RowSink {
-    /// Takes the rows of one tick, or the dead letters of one epoch.
+    /// Takes rows of one tick, or the dead letters of one epoch.
     ///
     /// # Errors
     /// In words for a person: what failed and what to do.
@@ -191,11 +192,9 @@ impl Batch {
         self.text.len()
     }
 
-    /// Puts the rows from `first` on in the order of `ranks`, one for each of them.
-    pub fn order(&mut self, first: usize, ranks: &[u32]) {
-        let mut order: Vec<(u32, u32)> = ranks.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let rows: Vec<RowAt> = order.iter().map(|(_, i)| self.rows[first + *i as usize]).collect();
+    /// Puts the rows from `first` on in another order: which of them is first, which second, and so on.
+    pub fn order(&mut self, first: usize, order: &[u32]) {
+        let rows: Vec<RowAt> = order.iter().map(|i| self.rows[first + *i as usize]).collect();
         self.rows[first..].copy_from_slice(&rows);
     }
 

@@ -14,7 +14,7 @@
 //! (the batcher re-merges all that waits). What is not linear, distinct counts, best keys and the biggest sale, leaves as
 //! step functions of the event tick, about one update a tick, which differential counts and corrects.
 //!
-//! The difficult state is in plain structs without timely in them: [`arena`], [`due`], [`maxima`], [`best`], [`orders`], [`minutes`].
+//! The difficult state is in plain structs without timely in them: [`arena`], [`due`], [`presence`], [`maxima`], [`best`], [`orders`], [`minutes`].
 
 pub mod tally;
 pub mod delta;
@@ -32,6 +32,7 @@ pub mod names;
 pub mod maxima;
 pub mod due;
 pub mod arena;
+pub mod presence;
 pub mod best;
 pub mod orders;
 pub mod minutes;

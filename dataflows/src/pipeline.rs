@@ -41,7 +41,6 @@ use crate::window::operator::{Change, WindowUpdate};
 use crate::window::windows;
 use std::sync::Arc;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{Scope, Stream};
 
@@ -74,32 +73,17 @@ pub fn build<'s>(
     let mut changes: Vec<Stream<'s, Bi, Vec<WindowUpdate>>> = vec![];
     let stores = sellers.presence.into_iter().zip(categories.presence).zip(products.presence);
     let bests = sellers.best.into_iter().zip(categories.best);
-    for (i, ((w, ((s, c), p)), (best_seller, best_category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
+    for (i, ((w, ((s, c), p)), (seller, category))) in plan.windows.iter().zip(stores).zip(bests).enumerate() {
         let (i, back) = (i as u8, reach(w.lateness, w.slide));
-        let sums = totals(combined.lumps.clone(), w).concatenate([s, c, p]);
-        let sums = count(arrange_first(align(sums, back, &site), "ArrangeTotals"), "CountTotals");
-        changes.push(sums.inner.map(move |(((), v), t, d)| ((i, Change::Totals(Box::new(v))), t, d)));
-        let seller = greatest(arrange_first(align(best_seller, back, &site), "ArrangeSellers"), "BestSeller");
-        changes.push(seller.inner.map(move |(v, t, d)| ((i, Change::Seller(v)), t, d)));
-        let category = greatest(arrange_first(align(best_category, back, &site), "ArrangeCategories"), "BestCategory");
-        changes.push(category.inner.map(move |(v, t, d)| ((i, Change::Category(v)), t, d)));
-        if w.biggest {
-            let biggest = amounts(combined.amounts.clone(), w);
-            let biggest = greatest(arrange_first(align(biggest, back, &site), "ArrangeAmounts"), "Biggest");
-            changes.push(biggest.inner.map(move |(v, t, d)| ((i, Change::Biggest(v)), t, d)));
-        }
+        let sums = align(scope, [totals(combined.lumps.clone(), w), s, c, p], back, &[], &site);
+        let say = move |(): &(), v| (i, Change::Totals(Box::new(v)));
+        changes.push(count(arrange_first(sums, "ArrangeTotals"), "CountTotals", say).inner);
+        let biggest = w.biggest.then(|| amounts(combined.amounts.clone(), w));
+        let peaks = align(scope, [seller, category].into_iter().chain(biggest), back, &[], &site);
+        let say = move |v| (i, Change::Peak(v));
+        changes.push(greatest(arrange_first(peaks, "ArrangePeaks"), "Peaks", say).inner);
     }
-    rows.push(windows(scope.concatenate(changes), combined.notes.clone(), &site));
-    let back = reach(plan.features.lateness, plan.features.slide);
-    // Who is asked for all columns of a table makes its rows alone.
-    if plan.features.enabled && !plan.profiles.sellers {
-        let seller = count(arrange_here(align(sellers.sums, back, &site), "ArrangeSellerSums"), "CountSellers");
-        rows.push(serve(seller, sellers.names, &site));
-    }
-    if plan.features.enabled && !plan.profiles.categories {
-        let category = count(arrange_here(align(categories.sums, back, &site), "ArrangeCategorySums"), "CountCategories");
-        rows.push(serve(category, categories.names, &site));
-    }
+    let mut first = vec![windows(scope, changes, combined.notes.clone(), &site)];
     let mut signals = vec![];
     if plan.detect.enabled {
         signals.push(judge_counts(count_baskets(combined.heads, &site), &site));
@@ -108,9 +92,23 @@ pub fn build<'s>(
         signals.push(judge_sales(scope, combined.product_facts, combined.category_facts, &site));
     }
     if !signals.is_empty() {
-        rows.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));
+        first.push(notify(scope.concatenate(signals), combined.notes.clone(), &site));
+    }
+
+    // Nobody waits for a feature as for an event: each tick of theirs comes when its windows have left.
+    let back = reach(plan.features.lateness, plan.features.slide);
+    // Who is asked for all columns of a table makes its rows alone.
+    if plan.features.enabled && !plan.profiles.sellers {
+        let seller = arrange_here(align(scope, [sellers.sums], back, &first, &site), "ArrangeSellerSums");
+        let seller = count(seller, "CountSellers", |id, sums| (*id, sums));
+        rows.push(serve(seller, sellers.names, &site));
+    }
+    if plan.features.enabled && !plan.profiles.categories {
+        let category = arrange_here(align(scope, [categories.sums], back, &first, &site), "ArrangeCategorySums");
+        let category = count(category, "CountCategories", |id, sums| (*id, sums));
+        rows.push(serve(category, categories.names, &site));
     }
     let probe = Handle::new();
-    collect(Leaving { rows: scope.concatenate(rows), letters, notes: combined.notes }, &site).probe_with(&probe);
+    collect(Leaving { first, other: rows, letters, notes: combined.notes }, &site).probe_with(&probe);
     probe
 }

@@ -8,6 +8,7 @@ use crate::edge::{Batch, Table};
 use crate::feature::{CategorySums, SellerSums, category, seller};
 use crate::group::{CategoryGroup, SellerGroup};
 use crate::pane::names::Names;
+use crate::pane::touched::Ranks;
 use crate::plan::{Plan, ceil};
 use crate::row::{CategoryColumns, CategoryRow, SellerColumns, SellerRow, json};
 use crate::site::Site;
@@ -94,6 +95,7 @@ struct Rows<R: Served> {
     sum: Vec<(R, isize)>,
     /// By row of the end at hand: the rank of its key's name.
     ranks: Vec<u32>,
+    sorter: Ranks,
     /// Bytes of the last batch.
     bytes: usize,
 }
@@ -162,7 +164,7 @@ impl<R: Served> Rows<R> {
             }
         }
         // Written in the order of the ids, which walks all of this forwards; rows leave in the order of the names.
-        batch.order(first, &self.ranks);
+        self.sorter.sort(&self.ranks, |order| batch.order(first, order));
         // What is new was added at the end, in order: two runs, which a stable sort merges.
         steps.sort_by_key(|x| x.0);
     }
@@ -192,7 +194,7 @@ pub fn serve<'s, R: Served>(
         let mut cap = Some(cap);
         let reach = ceil(plan.features.lateness, slide);
         let (updates, ends) = (BTreeMap::new(), VecDeque::new());
-        let mut rows = Rows { plan, names, reach, updates, ends, sum: vec![], ranks: vec![], bytes: 0 };
+        let mut rows = Rows { plan, names, reach, updates, ends, sum: vec![], ranks: vec![], sorter: Ranks::default(), bytes: 0 };
         move |(input, frontier), output| {
             input.for_each(|_, data| {
                 for same in data.chunk_by(|a, b| a.1.s == b.1.s) {

@@ -76,7 +76,16 @@ fn reports(case: &Case) -> Vec<Block> {
             let dates = inside.clone().filter_map(|r| r.sale.map(|(at, _)| at)).collect::<Vec<_>>();
             let dates = Dates::of(dates.into_iter(), case.max_jump);
             let records = inside.count() as u64;
-            blocks.push(Block { input: i as u32, start, next, records, bytes: next - start, dates, ended: next == size });
+            blocks.push(Block {
+                input: i as u32,
+                start,
+                next,
+                records,
+                bytes: next - start,
+                dates,
+                newest: None,
+                ended: next == size,
+            });
         }
     }
     blocks

@@ -54,8 +54,11 @@ impl RowSink for Null {
     fn tick(&mut self, rows: &TickRows) -> Result<(), String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = COMPARED.map(|t| (rows.rows[t as usize], xxh3_64(&rows.lines[t as usize])));
-        if tables.iter().any(|t| t.0 > 0) {
-            seen.ticks.push(Tick { learned: rows.learned, tables });
+        // Windows and features of a tick come one after the other.
+        match seen.ticks.last_mut().filter(|last| last.learned == rows.learned) {
+            Some(last) => last.tables.iter_mut().zip(tables).filter(|(_, new)| new.0 > 0).for_each(|(table, new)| *table = new),
+            None if tables.iter().any(|t| t.0 > 0) => seen.ticks.push(Tick { learned: rows.learned, tables }),
+            None => {}
         }
         for (all, new) in seen.rows.iter_mut().zip(rows.rows) {
             *all += new;

@@ -1,9 +1,9 @@
 //! Numbers of live inputs: the partitions that are read here.
 
 use dataflows::clock::live::STOCK;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// An input partition that is read here. Offsets as Kafka counts them.
 #[derive(Debug, Default)]
@@ -14,35 +14,12 @@ pub struct Partition {
     pub end: AtomicI64,
     /// Whether it has stood at its end for the idle timeout.
     pub idle: AtomicBool,
-    /// What was read and has not left: up to which offset, and the broker's time of the newest record.
-    arrived: Mutex<VecDeque<(u64, i64)>>,
 }
 
-/// Batches of a partition whose times are remembered until they leave; of more, the oldest are forgotten.
-const MOST_BATCHES: usize = 4_096;
-
 impl Partition {
-    /// Read up to this offset; the newest record that came with it, in the broker's time.
-    pub fn at(&self, next: u64, newest: Option<i64>) {
+    /// Read up to this offset.
+    pub fn at(&self, next: u64) {
         self.position.store(i64::try_from(next).unwrap_or(i64::MAX), Relaxed);
-        if let Some(newest) = newest {
-            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-            if arrived.len() >= MOST_BATCHES {
-                arrived.pop_front();
-            }
-            arrived.push_back((next, newest));
-        }
-    }
-
-    /// The newest of the batches that have left with the records up to this offset.
-    pub(super) fn left(&self, upto: u64) -> Option<i64> {
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut newest = None;
-        // A batch is bound in pieces when an epoch ends within it; it counts with the piece that ends it.
-        while let Some((_, at)) = arrived.pop_front_if(|batch| batch.0 <= upto) {
-            newest = newest.max(Some(at));
-        }
-        newest
     }
 
     /// Records that could be read and have not been.

@@ -283,10 +283,12 @@ impl Effective {
         &self.leaves
     }
 
-    /// All values that rows may depend on, those of the generator with them, without where they come from: equal texts are equal
-    /// settings. Where the brokers are and what they ask of us, where else rows go, and who asks how we are, changes no row.
+    /// All values that rows may depend on, without where they come from: equal texts are equal settings. Where the brokers are and
+    /// what they ask of us, where else rows go, and who asks how we are, changes no row; nor do sales that others generate.
     pub fn values(&self) -> String {
-        let outside = |path: &str| ["kafka.", "sinks.", "checkpoint.", "http."].iter().any(|section| path.starts_with(section));
+        let outside = |path: &str| {
+            ["kafka.", "sinks.", "checkpoint.", "http.", "generate."].iter().any(|section| path.starts_with(section))
+        };
         let own = self.leaves.iter().filter(|leaf| !outside(&leaf.path) && leaf.path != "stock.topic");
         own.map(|leaf| format!("{} = {}\n", leaf.path, leaf.value)).collect()
     }

@@ -55,7 +55,7 @@ pub fn read(line: &str) -> Result<Binding, String> {
     if blocks.iter().any(|b| b.start >= b.upto) || after < before {
         return Err("a block or the watermark goes backwards".into());
     }
-    Ok(Binding { epoch, before, after, added, blocks, last: None, stop: false, checkpoint: false, weight: (0, 0) })
+    Ok(Binding { epoch, before, after, added, blocks, last: None, stop: false, checkpoint: false, weight: (0, 0), newest: None })
 }
 
 /// Keeps the bindings of a run.
@@ -268,7 +268,7 @@ mod tests {
     fn binding(epoch: u64) -> Binding {
         let blocks = vec![Bound { input: 2, start: 10 * epoch, upto: 10 * epoch + 10, settled: Default::default() }];
         let (before, after, added) = (4, 5, vec![(3, 7)]);
-        Binding { epoch, before, after, added, blocks, last: None, stop: false, checkpoint: false, weight: (0, 0) }
+        Binding { epoch, before, after, added, blocks, last: None, stop: false, checkpoint: false, weight: (0, 0), newest: None }
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Job<'_> {
             if let Some(fault) = fault.filter(|_| process == guilty) {
                 command.args(["--fault", &format!("kill={fault}")]);
             }
-            command.env_remove("RUST_BACKTRACE");
+            command.env_remove("RUST_BACKTRACE").env("RUST_LOG", "info");
             let log = self.folder.join(format!("run-{}-{process}.log", self.runs));
             Process(command.stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap())
         };
@@ -132,11 +132,29 @@ fn wait(children: &mut [Process], longest: Duration) -> Option<Vec<ExitStatus>> 
     }
 }
 
+/// The end of the logs of the last run, for whoever must find out what went wrong where the folder is gone.
+fn logs(job: &Job) -> String {
+    let last = format!("run-{}-", job.runs);
+    let files = std::fs::read_dir(job.folder).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut files: Vec<PathBuf> = files.filter(|path| name(path).starts_with(&last) || name(path) == PRODUCED).collect();
+    files.sort();
+    let end = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        format!("---- {}\n{}\n", path.display(), lines[lines.len().saturating_sub(40)..].join("\n"))
+    };
+    files.iter().map(end).collect()
+}
+
+/// Where the one who sends says what goes wrong.
+const PRODUCED: &str = "produce.log";
+
 /// Sends sales as long as it lives.
 struct Producing(Process);
 
 impl Producing {
-    fn start(kafka: &Kafka) -> Producing {
+    fn start(kafka: &Kafka, folder: &Path) -> Producing {
         let rate = [
             "--rate",
             "1000",
@@ -153,7 +171,14 @@ impl Producing {
             "generate.cancels=0.02",
         ];
         let mut command = vitrine(&["produce", "-q", "--brokers", &kafka.brokers, "--topic", &kafka.topic]);
-        Producing(Process(command.args(rate).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()))
+        let log = std::fs::File::create(folder.join(PRODUCED)).unwrap();
+        command.env("RUST_LOG", "info");
+        Producing(Process(command.args(rate).stdout(Stdio::null()).stderr(log).spawn().unwrap()))
+    }
+
+    /// A round without sales would reach nothing.
+    fn lives(&mut self) -> bool {
+        self.0.0.try_wait().unwrap().is_none()
     }
 
     /// Until all that was sent is acknowledged.
@@ -164,7 +189,7 @@ impl Producing {
 }
 
 /// One round, which ends by a kill. Where the point was not reached in time, as on a busy machine, it is tried again with the first
-/// time that it is passed.
+/// time that it is passed, and with more patience.
 fn round(job: &mut Job, number: usize, first: bool, hits: &mut BTreeMap<String, usize>) {
     let shape = SHAPES[number % SHAPES.len()];
     let at_random = number % (POINTS.len() + 1) == POINTS.len();
@@ -183,16 +208,16 @@ fn round(job: &mut Job, number: usize, first: bool, hits: &mut BTreeMap<String, 
         let victim = &run[some(number + 7) % run.len()];
         signal("KILL", victim.0.id());
     }
-    let mut ended = wait(&mut run, LONGEST);
+    let mut ended = wait(&mut run, if first { 3 * LONGEST } else { LONGEST });
     if ended.is_none() && run.iter_mut().any(|child| child.0.try_wait().unwrap().is_some()) {
         // One died before all had met: the others wait for it as long as they wait for any that is not there yet.
-        ended =
-            Some(wait(&mut run, MEETING).unwrap_or_else(|| {
-                panic!("round {number}, {fault}: one died and the others went on; see {}", job.folder.display())
-            }));
+        ended = Some(
+            wait(&mut run, MEETING)
+                .unwrap_or_else(|| panic!("round {number}, {fault}: one died and the others went on\n{}", logs(job))),
+        );
     }
     let Some(ended) = ended else {
-        assert!(!first, "round {number}: {fault} is never reached; see {}", job.folder.display());
+        assert!(!first, "round {number}, {shape:?}: {fault} is never reached\n{}", logs(job));
         run.iter_mut().for_each(|child| child.0.kill().unwrap());
         wait(&mut run, LONGEST).expect("the killed are gone");
         round(job, number, true, hits);
@@ -200,7 +225,7 @@ fn round(job: &mut Job, number: usize, first: bool, hits: &mut BTreeMap<String, 
     };
     let killed = ended.iter().filter(|status| status.signal() == Some(9)).count();
     let others: Vec<_> = ended.iter().filter_map(|status| status.code()).collect();
-    assert_eq!(killed, 1, "round {number}, {fault}, {shape:?}: {ended:?}; see the logs in {}", job.folder.display());
+    assert_eq!(killed, 1, "round {number}, {fault}, {shape:?}: {ended:?}\n{}", logs(job));
     assert!(others.iter().all(|code| *code == 69), "round {number}, {fault}: the others stop cleanly: {ended:?}");
     *hits.entry(point.to_owned()).or_default() += 1;
 }
@@ -253,10 +278,11 @@ fn nothing_is_lost_and_nothing_comes_twice_whatever_dies() {
     let kafka = broker.settings("kills");
     let folder = tempfile::tempdir().unwrap().keep();
     let mut job = Job { kafka: &kafka, folder: &folder, state: 0, runs: 0 };
-    let producing = Producing::start(&kafka);
+    let mut producing = Producing::start(&kafka, &folder);
     let (mut hits, rounds) = (BTreeMap::new(), rounds());
     for number in 0..rounds {
         round(&mut job, number, false, &mut hits);
+        assert!(producing.lives(), "round {number}: nobody sends any more\n{}", logs(&job));
         if number == rounds / 3 {
             zombie(&mut job);
         }

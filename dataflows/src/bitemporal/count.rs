@@ -17,16 +17,22 @@ use timely::dataflow::operators::CapabilitySet;
 use timely::dataflow::operators::generic::Operator;
 use timely::progress::{Antichain, Timestamp};
 
-/// Counts: `(key, sum)` for each key whose sum is not zero. See the [module](super) for what it needs of its input.
-pub fn count<'s, K, R>(arranged: Keyed<'s, K, R>, name: &str) -> VecCollection<'s, Bi, (K, R), isize>
+/// Counts: what `say` makes of key and sum, for each key whose sum is not zero. See the [module](super) for what it needs of
+/// its input.
+pub fn count<'s, K, R, D>(
+    arranged: Keyed<'s, K, R>,
+    name: &str,
+    say: impl Fn(&K, R) -> D + 'static,
+) -> VecCollection<'s, Bi, D, isize>
 where
     K: ExchangeData,
     R: ExchangeData + Abelian + Monoid,
+    D: Clone + 'static,
 {
     let mut trace = arranged.trace;
     arranged
         .stream
-        .unary_frontier::<CapacityContainerBuilder<Vec<((K, R), Bi, isize)>>, _, _, _>(Pipeline, name, move |_, _| {
+        .unary_frontier::<CapacityContainerBuilder<Vec<(D, Bi, isize)>>, _, _, _>(Pipeline, name, move |_, _| {
             let mut lower = Antichain::from_elem(Bi::minimum());
             let mut upper = lower.clone();
             let mut walk = Walk::default();
@@ -60,7 +66,7 @@ where
                         if old.get_key(&old_in) == Some(key) {
                             old.map_times(&old_in, |t, d| walk.remember(t.e, d, least));
                         }
-                        walk.run(&fresh, |r, time, diff| out.give(((key.clone(), r), time, diff)));
+                        walk.run(&fresh, |r, time, diff| out.give((say(key, r), time, diff)));
                         new.step_key(&new_in);
                     }
                 }

@@ -1,6 +1,7 @@
 //! The greatest value that is present, as a step function of the event tick, corrected at each system tick.
 //!
-//! For what is few: one candidate a worker and tick. The whole history is one multiset that is walked like a count's.
+//! For what is few: one candidate a worker and tick. The whole history of a contest is one multiset that is walked like a count's;
+//! contests of the same window share the arrangement.
 
 use super::Keyed;
 use crate::time::Bi;
@@ -15,12 +16,34 @@ use timely::dataflow::operators::CapabilitySet;
 use timely::dataflow::operators::generic::Operator;
 use timely::progress::{Antichain, Timestamp};
 
-/// The greatest value with a positive count at each event tick, of all workers: `values` must be arranged on one worker.
-pub fn greatest<'s, V: ExchangeData>(values: Keyed<'s, V, isize>, name: &str) -> VecCollection<'s, Bi, V, isize> {
+/// Values that compete with those of the same contest, and with no others.
+pub trait Contest: ExchangeData {
+    /// Which contest. In the order of the values, those of a contest follow each other.
+    fn contest(&self) -> u8;
+}
+
+/// What a step of the frontier brings to a contest.
+struct Round<V> {
+    contest: u8,
+    fresh: Vec<((Bi, V), isize)>,
+    /// The least event tick of what is fresh.
+    least: u32,
+    /// The multiset before that.
+    base: BTreeMap<V, isize>,
+    history: Vec<((u32, V), isize)>,
+}
+
+/// The greatest value of each contest with a positive count at each event tick, of all workers, as `say` puts it: `values` must be
+/// arranged on one worker.
+pub fn greatest<'s, V: Contest, D: Clone + 'static>(
+    values: Keyed<'s, V, isize>,
+    name: &str,
+    say: impl Fn(V) -> D + 'static,
+) -> VecCollection<'s, Bi, D, isize> {
     let mut trace = values.trace;
     values
         .stream
-        .unary_frontier::<CapacityContainerBuilder<Vec<(V, Bi, isize)>>, _, _, _>(Pipeline, name, move |_, _| {
+        .unary_frontier::<CapacityContainerBuilder<Vec<(D, Bi, isize)>>, _, _, _>(Pipeline, name, move |_, _| {
             let mut lower = Antichain::from_elem(Bi::minimum());
             let mut upper = lower.clone();
             move |(input, _), output| {
@@ -39,24 +62,39 @@ pub fn greatest<'s, V: ExchangeData>(values: Keyed<'s, V, isize>, name: &str) ->
                 });
                 if !caps.is_empty() {
                     let mut out = output.session(&caps);
-                    let mut fresh: Vec<((Bi, V), isize)> = vec![];
+                    let mut rounds: Vec<Round<V>> = vec![];
                     let (mut new, new_in) = cursor_list(batches.into_iter().filter_map(|b| b.inner).collect());
                     while let Some(value) = new.get_key(&new_in) {
-                        new.map_times(&new_in, |t, d| fresh.push(((*t, value.clone()), *d)));
+                        let contest = value.contest();
+                        if rounds.last().is_none_or(|round| round.contest != contest) {
+                            rounds.push(Round { contest, fresh: vec![], least: 0, base: BTreeMap::new(), history: vec![] });
+                        }
+                        if let Some(round) = rounds.last_mut() {
+                            new.map_times(&new_in, |t, d| round.fresh.push(((*t, value.clone()), *d)));
+                        }
                         new.step_key(&new_in);
                     }
-                    consolidate(&mut fresh);
-                    let least = fresh.iter().map(|x| x.0.0.e).min().unwrap_or(0);
-                    let (mut base, mut history) = (BTreeMap::new(), vec![]);
+                    for round in &mut rounds {
+                        consolidate(&mut round.fresh);
+                        round.least = round.fresh.iter().map(|x| x.0.0.e).min().unwrap_or(0);
+                    }
                     let through = trace.batches_through(lower.borrow()).expect("the trace is read at the uppers of its batches");
                     let (mut old, old_in) = cursor_list(through);
                     while let Some(value) = old.get_key(&old_in) {
-                        old.map_times(&old_in, |t, d| {
-                            if t.e < least { change(&mut base, value, *d) } else { history.push(((t.e, value.clone()), *d)) }
-                        });
+                        if let Some(round) = rounds.iter_mut().find(|round| round.contest == value.contest()) {
+                            old.map_times(&old_in, |t, d| {
+                                if t.e < round.least {
+                                    change(&mut round.base, value, *d);
+                                } else {
+                                    round.history.push(((t.e, value.clone()), *d));
+                                }
+                            });
+                        }
                         old.step_key(&old_in);
                     }
-                    walk(base, history, &fresh, |v, t, d| out.give((v, t, d)));
+                    for Round { fresh, base, history, .. } in rounds {
+                        walk(base, history, &fresh, |v, t, d| out.give((say(v), t, d)));
+                    }
                 }
                 trace.advance_upper(&mut upper);
                 trace.set_logical_compaction(upper.borrow());

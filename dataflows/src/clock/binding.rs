@@ -54,6 +54,8 @@ pub struct Block {
     pub bytes: u64,
     /// The dates of its valid records.
     pub dates: Dates,
+    /// The broker's time of its newest message, milliseconds since the Unix epoch; nothing in a file.
+    pub newest: Option<i64>,
     /// Whether nothing of the input follows. Known with the block, never found out later: the watermark depends on it.
     pub ended: bool,
 }
@@ -92,6 +94,8 @@ pub struct Binding {
     pub checkpoint: bool,
     /// Of `blocks`, for the progress display: records, and bytes of the stored inputs.
     pub weight: (u64, u64),
+    /// Of `blocks`, for whoever measures how long rows take: the broker's time of the newest message.
+    pub newest: Option<i64>,
 }
 
 impl Binding {

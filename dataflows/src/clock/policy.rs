@@ -48,7 +48,8 @@ pub struct Live {
     /// When all inputs are idle, the watermark follows the wall clock at this distance (and that of the plan); `None` leaves
     /// it where it is.
     pub advance_when_idle: Option<i64>,
-    /// Between two bindings lie at least so many milliseconds of the wall clock: an epoch has its price, however small it is.
+    /// Between two bindings lie at least so many milliseconds of the wall clock: an epoch has its price, however small it is. One
+    /// that closes a tick does not wait, unless the one before closed one too.
     pub pace: i64,
     /// Stop when all is bound that stood in the inputs when the run began.
     pub until_caught_up: bool,
@@ -121,14 +122,16 @@ pub struct Clock {
     unfinished: VecDeque<(u64, u32)>,
     /// Of the blocks taken for the next binding: records, bytes.
     weight: (u64, u64),
+    /// Of the same blocks: the newest message, in the broker's time.
+    newest: Option<i64>,
     stopping: bool,
     /// The wall clock when the stop was asked for.
     asked_to_stop: Option<i64>,
     done: bool,
     /// Live inputs that exist and are not among the inputs yet.
     found: BTreeMap<u32, Found>,
-    /// The wall clock at the last live binding.
-    bound_at: Option<i64>,
+    /// The wall clock at the last live binding, and whether that moved the watermark.
+    bound_at: Option<(i64, bool)>,
     /// Of recorded bindings: those whose blocks were asked for.
     asked: VecDeque<Binding>,
     /// Of these, the inputs with the ends of the blocks that were not asked for yet.
@@ -161,6 +164,7 @@ impl Clock {
             wall: None,
             unfinished: VecDeque::new(),
             weight: (0, 0),
+            newest: None,
             stopping: false,
             asked_to_stop: None,
             done: false,
@@ -338,9 +342,9 @@ impl Clock {
 
     fn bind(&mut self, blocks: Vec<Bound>, after: u32, stop: bool) -> Binding {
         let last = (!stop && self.ended()).then(|| self.largest().map_or(0, |t| self.plan.pane(t)));
-        let weight = std::mem::take(&mut self.weight);
+        let (weight, newest) = (std::mem::take(&mut self.weight), self.newest.take());
         let (epoch, before) = (self.epoch, self.watermark);
-        let mut binding = Binding { epoch, before, after, added: vec![], blocks, last, stop, checkpoint: false, weight };
+        let mut binding = Binding { epoch, before, after, added: vec![], blocks, last, stop, checkpoint: false, weight, newest };
         self.keep(&mut binding);
         binding
     }

@@ -62,16 +62,16 @@ impl Decoding {
     pub fn messages(&self, place: Place, batch: Batch, queue: &mut Raw) -> Block {
         let mut names = self.context.names.borrow_mut();
         names.block += 1;
-        let stamp = names.block;
+        let (stamp, newest) = (names.block, batch.messages.newest());
         let decoded = self.decoder.borrow_mut().messages(place.input, batch, &mut names);
-        let block = self.block(place, &decoded);
+        let block = Block { newest, ..self.block(place, &decoded) };
         self.laid(block, stamp, decoded, queue)
     }
 
     fn block(&self, place: Place, decoded: &Decoded) -> Block {
         let dates = Dates::of(decoded.sales.iter().map(|s| s.at), self.max_jump);
         let Place { input, start, next, bytes, ended } = place;
-        Block { input, start, next, records: decoded.records(), bytes, dates, ended }
+        Block { input, start, next, records: decoded.records(), bytes, dates, newest: None, ended }
     }
 
     fn laid(&self, block: Block, stamp: u64, decoded: Decoded, queue: &mut Raw) -> Block {

@@ -5,7 +5,7 @@
 use super::balance::Balance;
 use super::certificate::Certificate;
 use super::letters::Word;
-use super::order::{Leaves, Order};
+use super::order::{Complete, Leaves, Order};
 use super::{Batch, Marks, RowSink};
 use crate::clock::context::{Context, Failure, add};
 use crate::pane::note::{Note, fate};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::frontier::MutableAntichain;
 
 /// What a checkpoint must hold of what has left.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -29,8 +30,10 @@ pub struct Saved {
 
 /// All that leaves.
 pub struct Leaving<'s> {
-    /// Rows of ticks.
-    pub rows: Stream<'s, Bi, Vec<Batch>>,
+    /// Rows of ticks that go first.
+    pub first: Vec<Stream<'s, Bi, Vec<Batch>>>,
+    /// Other rows of ticks.
+    pub other: Vec<Stream<'s, Bi, Vec<Batch>>>,
     /// Dead letters, and ends of epochs.
     pub letters: Stream<'s, Bi, Vec<Word>>,
     /// What worker 0 must know.
@@ -77,16 +80,18 @@ impl Door {
 /// Hands what leaves to the sink of worker 0. The output carries nothing: it is there for the probe.
 pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>> {
     let context = site.context.clone();
-    let scope = leaving.rows.scope();
-    let (first, peers) = (scope.index() == 0, scope.peers());
+    let scope = leaving.letters.scope();
+    let (is_first, peers) = (scope.index() == 0, scope.peers());
     let mut builder = OperatorBuilder::new("Collect".into(), scope);
-    let mut rows = builder.new_input(leaving.rows, Exchange::new(|_: &Batch| 0));
+    let mut input = |rows: Stream<'s, Bi, Vec<Batch>>| builder.new_input(rows, Exchange::new(|_: &Batch| 0));
+    let mut first: Vec<_> = leaving.first.into_iter().map(&mut input).collect();
+    let mut other: Vec<_> = leaving.other.into_iter().map(input).collect();
     let mut words = builder.new_input(leaving.letters, Exchange::new(|_: &Word| 0));
     let mut notes = builder.new_input(leaving.notes, Exchange::new(|_: &Note| 0));
     let (_, probed) = builder.new_output::<Vec<()>>();
     builder.build(move |caps| {
         let mut cap = caps.into_iter().next();
-        let sink = if first { context.sink.borrow_mut().take() } else { None };
+        let sink = if is_first { context.sink.borrow_mut().take() } else { None };
         let snapshots = context.snapshots.clone();
         let resumed = snapshots
             .resume(|resume| (resume.cut.tick, resume.clock.epoch, resume.first.as_ref().map(|first| first.edge.clone())));
@@ -96,7 +101,7 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
         let Saved { certificate, mut unrevised, fates, sinks } = saved.unwrap_or_default();
         count(&context, &fates);
         context.counters.unrevised.borrow_mut().clone_from(&unrevised);
-        if first {
+        if is_first {
             context.handed.set(epoch);
         }
         let mut door = Door { context: context.clone(), sink };
@@ -106,7 +111,12 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
         let mut order = Order::new(context.plan.clone(), peers, certificate);
         let mut balance = Balance::default();
         move |frontiers| {
-            rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.rows(batch)));
+            for rows in &mut first {
+                rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.first(batch)));
+            }
+            for rows in &mut other {
+                rows.for_each(|_, data| data.drain(..).filter(|batch| batch.s >= since).for_each(|batch| order.other(batch)));
+            }
             words.for_each(|_, data| data.drain(..).for_each(|word| order.hear(word)));
             notes.for_each(|_, data| {
                 for note in data.drain(..) {
@@ -119,8 +129,10 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
                 }
             });
             let Some(held) = &mut cap else { return };
-            let open = frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
-            while let Some(leaves) = order.next(open.unwrap_or(u32::MAX)) {
+            let opens = |f: &[MutableAntichain<Bi>]| f.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            let (firsts, open) = (opens(&frontiers[..first.len()]), opens(frontiers));
+            let complete = Complete { first: firsts.unwrap_or(u32::MAX), all: open.unwrap_or(u32::MAX) };
+            while let Some(leaves) = order.next(complete) {
                 door.hand(&leaves);
                 if let Leaves::Epoch(binding) = leaves {
                     balance.epoch(&binding);

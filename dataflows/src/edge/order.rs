@@ -1,13 +1,14 @@
 //! The order in which things leave: plain state, the operator around it is in [`collect`](super::collect).
 //!
 //! ```text
-//! epoch e, W 5 -> 5     letters of e                            end of e
-//! epoch f, W 5 -> 7     letters of f   rows of 6   rows of 7    end of f
+//! epoch e, W 5 -> 5     letters of e                                                    end of e
+//! epoch f, W 5 -> 7     letters of f   6: first rows, other rows   7: first, other rows   end of f
 //! ```
 //!
 //! An epoch's letters are known when all workers have said that they have no more of it; its ticks when the dataflow has
-//! completed them. The next epoch begins when the one before has ended, so that the order does not depend on who was quick. What
-//! waits here is bounded by the unfinished epochs, of which the clock makes few.
+//! completed them. Of each tick windows and events go first: they are few and somebody waits for them, while the many rows of
+//! features are still being made. The next epoch begins when the one before has ended, so that the order does not depend on who
+//! was quick. What waits here is bounded by the unfinished epochs, of which the clock makes few.
 
 use super::certificate::Certificate;
 use super::letters::{Letters, Word};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// What leaves next.
 #[derive(Debug)]
 pub enum Leaves {
-    /// Rows of a tick, or dead letters of an epoch.
+    /// First or other rows of a tick, or dead letters of an epoch.
     Rows(Box<TickRows>),
     /// The end of an epoch.
     Epoch(Box<Binding>),
@@ -34,12 +35,28 @@ struct Epoch {
     binding: Option<Box<Binding>>,
 }
 
+/// What is there of a tick.
+#[derive(Default)]
+struct Tick {
+    first: Vec<Batch>,
+    other: Vec<Batch>,
+}
+
+/// Before which ticks all has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complete {
+    /// Of the first rows.
+    pub first: u32,
+    /// Of everything.
+    pub all: u32,
+}
+
 /// See the [module](self).
 pub struct Order {
     plan: Arc<Plan>,
     peers: usize,
     certificate: Certificate,
-    ticks: BTreeMap<u32, Vec<Batch>>,
+    ticks: BTreeMap<u32, Tick>,
     epochs: BTreeMap<u64, Epoch>,
 }
 
@@ -54,9 +71,14 @@ impl Order {
         self.certificate
     }
 
-    /// Rows of a tick.
-    pub fn rows(&mut self, batch: Batch) {
-        self.ticks.entry(batch.s).or_default().push(batch);
+    /// First rows of a tick.
+    pub fn first(&mut self, batch: Batch) {
+        self.ticks.entry(batch.s).or_default().first.push(batch);
+    }
+
+    /// Other rows of a tick.
+    pub fn other(&mut self, batch: Batch) {
+        self.ticks.entry(batch.s).or_default().other.push(batch);
     }
 
     /// What a worker says of an epoch. The words of one worker come in order.
@@ -71,8 +93,8 @@ impl Order {
         }
     }
 
-    /// What leaves next when all ticks before `open` are complete.
-    pub fn next(&mut self, open: u32) -> Option<Leaves> {
+    /// What leaves next.
+    pub fn next(&mut self, complete: Complete) -> Option<Leaves> {
         let mut entry = self.epochs.first_entry().filter(|entry| entry.get().done == self.peers)?;
         let (number, epoch) = (*entry.key(), entry.get_mut());
         if !epoch.letters.is_empty() {
@@ -81,19 +103,29 @@ impl Order {
         }
         let binding = epoch.binding.as_ref()?;
         let last = binding.ending().map_or(binding.after, |ending| ending.close(&self.plan));
-        if let Some(tick) = self.ticks.first_entry().filter(|tick| *tick.key() < open && *tick.key() <= last) {
-            let (learned, batches) = tick.remove_entry();
-            return Some(Leaves::Rows(Box::new(put_in_order(learned, &batches, &mut self.certificate))));
+        while let Some(mut entry) = self.ticks.first_entry().filter(|tick| *tick.key() <= last) {
+            let (learned, tick) = (*entry.key(), entry.get_mut());
+            // The ticks before must be complete too: one of which nothing has come yet may still have rows.
+            let batches = if !tick.first.is_empty() && learned < complete.first && learned <= complete.all {
+                std::mem::take(&mut tick.first)
+            } else if learned < complete.all {
+                entry.remove().other
+            } else {
+                break;
+            };
+            if !batches.is_empty() {
+                return Some(Leaves::Rows(Box::new(put_in_order(learned, &batches, &mut self.certificate))));
+            }
         }
         // An epoch that leaves the watermark where it is closes no tick.
-        if last > binding.before && open <= last {
+        if last > binding.before && complete.all <= last {
             return None;
         }
         entry.remove().binding.map(Leaves::Epoch)
     }
 }
 
-/// The rows of one tick in the order of the contract.
+/// First or other rows of one tick in the order of the contract.
 fn put_in_order(learned: u32, batches: &[Batch], certificate: &mut Certificate) -> TickRows {
     let mut out = TickRows { learned, ..TickRows::default() };
     for (i, table) in Table::ALL.into_iter().enumerate() {

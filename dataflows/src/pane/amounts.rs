@@ -3,6 +3,7 @@
 //! Each owner keeps the amounts of its panes, unsorted, 4 bytes a live sale, and each pane's greatest. Only when that one is
 //! cancelled is the pane scanned again. A cancellation that comes before its sale is owed, and meets it when it comes.
 
+use super::best::Peak;
 use super::class::first_end;
 use super::delta::AmountDelta;
 use super::store::{back, downgrade, reach};
@@ -132,7 +133,7 @@ impl Amounts {
         self.panes.range(from..).take_while(|p| p.end <= e).map(|p| p.greatest).max().unwrap_or(0)
     }
 
-    fn close(&mut self, s: u32, out: &mut Vec<(i64, Bi, isize)>) {
+    fn close(&mut self, s: u32, out: &mut Vec<(Peak, Bi, isize)>) {
         let quiet = ((s - self.closed) / self.slide) as usize - 1;
         let last = self.said.back().copied().unwrap_or(0);
         for _ in 0..quiet.min(self.keep) {
@@ -178,7 +179,7 @@ impl Amounts {
     }
 
     /// Says the ends from `from` on again, up to `upto`; ends from there on are settled later, and `s` itself last.
-    fn settle(&mut self, from: u32, upto: u32, s: u32, out: &mut Vec<(i64, Bi, isize)>) {
+    fn settle(&mut self, from: u32, upto: u32, s: u32, out: &mut Vec<(Peak, Bi, isize)>) {
         let mut e = from;
         while e < upto {
             if let Some(i) = self.index(e, s) {
@@ -196,21 +197,21 @@ impl Amounts {
 }
 
 /// The step function changes by `new - old` from end `e` on.
-fn step(out: &mut Vec<(i64, Bi, isize)>, e: u32, s: u32, new: u32, old: u32) {
+fn step(out: &mut Vec<(Peak, Bi, isize)>, e: u32, s: u32, new: u32, old: u32) {
     if new > 0 {
-        out.push((new.into(), Bi { e, s }, 1));
+        out.push((Peak::Biggest(new.into()), Bi { e, s }, 1));
     }
     if old > 0 {
-        out.push((old.into(), Bi { e, s }, -1));
+        out.push((Peak::Biggest(old.into()), Bi { e, s }, -1));
     }
 }
 
 /// The biggest sale of each owner, in cents, by window end.
-pub fn amounts<'s>(deltas: Stream<'s, Bi, Vec<AmountDelta>>, window: &Window) -> VecCollection<'s, Bi, i64, isize> {
+pub fn amounts<'s>(deltas: Stream<'s, Bi, Vec<AmountDelta>>, window: &Window) -> VecCollection<'s, Bi, Peak, isize> {
     let mut builder = OperatorBuilder::new("Amounts".into(), deltas.scope());
     let mut input = builder.new_input(deltas, Exchange::new(|d: &AmountDelta| u64::from(d.to)));
     let (reach, slide) = (reach(window.lateness, window.slide), window.slide);
-    let (out, stream) = builder.new_output_connection::<Vec<(i64, Bi, isize)>, _>(back(reach));
+    let (out, stream) = builder.new_output_connection::<Vec<(Peak, Bi, isize)>, _>(back(reach));
     let mut out = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(out);
     let mut amounts = Amounts::new(window);
     builder.build(move |mut caps| {

@@ -8,6 +8,7 @@ use super::arena::Arena;
 use super::maxima::Maxima;
 use super::tally::Tally;
 use super::texts::Texts;
+use crate::bitemporal::Contest;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -19,6 +20,27 @@ pub struct Candidate {
     pub sales: i64,
     /// The key's name.
     pub name: Reverse<String>,
+}
+
+/// What may be the greatest of a window; each kind competes with its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Peak {
+    /// The seller with the most sales.
+    Seller(Candidate),
+    /// The category with the most sales.
+    Category(Candidate),
+    /// The biggest sale, in cents.
+    Biggest(i64),
+}
+
+impl Contest for Peak {
+    fn contest(&self) -> u8 {
+        match self {
+            Peak::Seller(_) => 0,
+            Peak::Category(_) => 1,
+            Peak::Biggest(_) => 2,
+        }
+    }
 }
 
 /// A node is (count, id + 1) in one word, so that a comparison reads names only where counts are equal. 0 is nobody.
@@ -82,14 +104,15 @@ pub struct Best {
     /// The last ends, the newest at the back.
     past: VecDeque<Past>,
     keep: usize,
+    say: fn(Candidate) -> Peak,
 }
 
 impl Best {
-    /// `reach`: how far back corrections go, in ticks, a multiple of the slide.
-    pub fn new(size: u32, slide: u32, reach: u32) -> Best {
+    /// `reach`: how far back corrections go, in ticks, a multiple of the slide. `say`: what the best key is of.
+    pub fn new(size: u32, slide: u32, reach: u32, say: fn(Candidate) -> Peak) -> Best {
         let keep = (reach / slide) as usize + 2;
         let past = VecDeque::from(vec![Past::default(); keep]);
-        Best { size, slide, counts: Maxima::default(), late: vec![], taken: 0, past, keep }
+        Best { size, slide, counts: Maxima::default(), late: vec![], taken: 0, past, keep, say }
     }
 
     /// Bytes reserved.
@@ -117,8 +140,14 @@ impl Best {
         self.past.len().checked_sub(((s - e) / self.slide) as usize)
     }
 
-    /// A row of the pane `pane` is added at end `s`; it counts in the ends from `from` on.
+    /// A row of the pane whose end closes next is added.
     #[inline]
+    pub fn add_on_time(&mut self, id: u32, sales: i64) {
+        self.counts.add(id, sales);
+        self.taken += (-sales).max(0);
+    }
+
+    /// A row of an earlier pane is added at end `s`; it counts in the ends from `from` on.
     pub fn add(&mut self, id: u32, pane: u32, sales: i64, s: u32, from: u32) {
         // What leaves at s itself is taken away again in `close`.
         self.counts.add(id, if pane + self.size >= s { sales } else { 0 });
@@ -137,7 +166,7 @@ impl Best {
     }
 
     /// Closes end `s`: gives (end, candidate, difference) for what changes.
-    pub fn close<V: Tally>(&mut self, s: u32, arena: &Arena<V>, names: &Texts, mut give: impl FnMut(u32, Candidate, isize)) {
+    pub fn close<V: Tally>(&mut self, s: u32, arena: &Arena<V>, names: &Texts, mut give: impl FnMut(u32, Peak, isize)) {
         // A key whose row came to nothing is in the arena, but was never added here.
         self.counts.grow(names.len());
         let mut slack = 0;
@@ -178,7 +207,7 @@ impl Best {
                 }
                 for (n, d) in four {
                     if let (Some((id, sales)), true) = (split(n), d != 0) {
-                        give(e, Candidate { sales, name: Reverse(names.get(id).to_string()) }, d);
+                        give(e, (self.say)(Candidate { sales, name: Reverse(names.get(id).to_string()) }), d);
                     }
                 }
             }

@@ -5,12 +5,12 @@
 //! happens: nights and gaps cost nothing.
 
 use super::arena::Arena;
-use super::best::{Best, Candidate};
+use super::best::{Best, Candidate, Peak};
 use super::delta::Delta;
-use super::due::Due;
 use super::minutes::Minutes;
 use super::names::Names;
 use super::orders::Orders;
+use super::presence::Presence;
 use super::tally::{Count, Tally};
 use super::texts::Texts;
 use super::touched::Touched;
@@ -37,7 +37,7 @@ pub struct Changes<G> {
     /// By window definition: the number of distinct keys.
     pub presence: Vec<Vec<((), Bi, Totals)>>,
     /// By window definition: the best key.
-    pub best: Vec<Vec<(Candidate, Bi, isize)>>,
+    pub best: Vec<Vec<(Peak, Bi, isize)>>,
     /// Sums by key, for the features.
     pub sums: Vec<(u32, Bi, G)>,
     /// By id: how the sums change at the end that closes. What enters, what leaves and what becomes a whole minute are one
@@ -85,7 +85,7 @@ struct WindowState {
     index: usize,
     size: u32,
     lateness: u32,
-    due: Due<1>,
+    presence: Presence,
     best: Option<Best>,
 }
 
@@ -118,14 +118,14 @@ struct Grain<V> {
 }
 
 impl<V: Tally> Grain<V> {
-    fn new(slide: u32, windows: &[(usize, &Window)], best: bool, sums: Option<Sums>) -> Grain<V> {
+    fn new(slide: u32, windows: &[(usize, &Window)], best: Option<fn(Candidate) -> Peak>, sums: Option<Sums>) -> Grain<V> {
         let reach = |w: &Window| ceil(w.lateness, w.slide);
         let state = |&(index, w): &(usize, &Window)| WindowState {
             index,
             size: w.size,
             lateness: w.lateness,
-            due: Due::new(slide),
-            best: best.then(|| Best::new(w.size, slide, reach(w))),
+            presence: Presence::new(w.size, slide),
+            best: best.map(|say| Best::new(w.size, slide, reach(w), say)),
         };
         let keeps = windows.iter().map(|(_, w)| w.size + reach(w)).chain(sums.map(|x| x.size + ceil(x.lateness, slide)));
         Grain {
@@ -177,7 +177,7 @@ impl<V: Tally> Grain<V> {
         if open == Some(self.closed + self.slide) {
             return open;
         }
-        let due = self.windows.iter().filter_map(|w| w.due.busy());
+        let due = self.windows.iter().filter_map(|w| w.presence.busy());
         let leaves = |size: u32| self.arena.pane_after(self.closed.saturating_sub(size)).map(|p| p + size);
         let sizes = self.windows.iter().filter(|w| w.best.is_some()).map(|w| w.size).chain(self.sums.map(|s| s.size));
         open.into_iter().chain(due).chain(sizes.filter_map(leaves)).filter(|e| *e > self.closed).min()
@@ -194,7 +194,7 @@ impl<V: Tally> Grain<V> {
         debug_assert!(self.open == 0 || self.open == s, "no end was skipped");
         let Grain { slide, arena, windows, sums, .. } = self;
         for w in windows.iter_mut() {
-            w.due.skip_to(s);
+            w.presence.skip_to(s);
             if let Some(best) = &mut w.best {
                 best.skip((s - self.closed) / *slide - 1);
             }
@@ -205,14 +205,11 @@ impl<V: Tally> Grain<V> {
         }
         arena.settle(|e, turn| {
             for w in windows.iter_mut() {
-                if let Some(turn) = turn
-                    && let Some((lo, hi)) = turn.ends(s, w.size, 0)
-                {
-                    w.due.put(lo, &[turn.sign]);
-                    w.due.put(hi, &[-turn.sign]);
+                if let Some(turn) = turn {
+                    w.presence.enter(turn.before, s);
                 }
                 if let Some(best) = &mut w.best {
-                    best.add(e.id, s, e.tally.sales(), s, s);
+                    best.add_on_time(e.id, e.tally.sales());
                 }
             }
             if sums.is_some() {
@@ -220,14 +217,13 @@ impl<V: Tally> Grain<V> {
                 each(e.id, s, &e.tally, s);
             }
         });
+        windows.iter_mut().for_each(|w| w.presence.entered(s));
         for (pane, released, id, v) in self.late.drain(..) {
             let turn = arena.add_late(id, pane, &v);
             for w in windows.iter_mut() {
                 let from = first_end(released, w.lateness, *slide).max(pane);
-                if let Some((lo, hi)) = turn.and_then(|t| t.ends(pane, w.size, from)) {
-                    let sign = turn.map_or(0, |t| t.sign);
-                    w.due.put(lo, &[sign]);
-                    w.due.put(hi, &[-sign]);
+                if let Some(turn) = turn {
+                    w.presence.turn(turn, pane, from);
                 }
                 if let Some(best) = &mut w.best {
                     best.add(id, pane, v.sales(), s, from);
@@ -262,7 +258,7 @@ impl<V: Tally> Grain<V> {
             if let Some(best) = &mut w.best {
                 best.close(s, arena, names, |e, c, d| out.best[w.index].push((c, Bi { e, s }, d)));
             }
-            w.due.close(|e, [n]| {
+            w.presence.close(|e, n| {
                 let mut totals = Totals::default();
                 totals.0[slot] = n;
                 out.presence[w.index].push(((), Bi { e, s }, totals));
@@ -298,7 +294,11 @@ impl<V: Tally> Class<V> {
     /// `senders`: how many workers send.
     pub fn new(plan: &Plan, kind: Kind, senders: usize, names: Rc<RefCell<Names>>) -> Class<V> {
         let f = &plan.features;
-        let best = kind != Kind::Products;
+        let best: Option<fn(Candidate) -> Peak> = match kind {
+            Kind::Sellers => Some(Peak::Seller),
+            Kind::Categories => Some(Peak::Category),
+            Kind::Products => None,
+        };
         let sums = match kind {
             Kind::Sellers if f.enabled && !plan.profiles.sellers => Some(Sums { size: f.hour, lateness: f.lateness }),
             Kind::Categories if f.enabled && !plan.profiles.categories => Some(Sums { size: f.half_hour, lateness: f.lateness }),

@@ -37,11 +37,20 @@ impl Maxima {
     /// Adds to a count.
     #[inline]
     pub fn add(&mut self, id: u32, n: i64) {
-        let mut at = id as usize;
+        let at = id as usize;
         self.grow(at + 1);
-        let mut old = self.levels[0][at];
-        let mut new = old + n;
-        self.levels[0][at] = new;
+        let count = &mut self.levels[0][at];
+        let old = *count;
+        *count += n;
+        let new = *count;
+        // Most counts are neither the greatest of their block nor become it.
+        if self.levels.get(1).is_some_and(|tops| new > tops[at / BLOCK] || old == tops[at / BLOCK]) {
+            self.lift(at, old, new);
+        }
+    }
+
+    /// A count has become another: brings what lies over it up to date.
+    fn lift(&mut self, mut at: usize, mut old: i64, mut new: i64) {
         for level in 1..self.levels.len() {
             let (below, above) = self.levels.split_at_mut(level);
             at /= BLOCK;

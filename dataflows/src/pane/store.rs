@@ -1,6 +1,6 @@
 //! The operator around [`Class`]: aggregates by key in, differential updates out.
 
-use super::best::Candidate;
+use super::best::Peak;
 use super::class::{Changes, Class, Kind};
 use super::delta::Delta;
 use super::names::Names;
@@ -28,7 +28,7 @@ pub struct Stored<'s, V: Tally> {
     /// By window definition: distinct keys, in their slot of the totals.
     pub presence: Vec<VecCollection<'s, Bi, (), Totals>>,
     /// By window definition: the best key of each owner; empty for classes without a best.
-    pub best: Vec<VecCollection<'s, Bi, Candidate, isize>>,
+    pub best: Vec<VecCollection<'s, Bi, Peak, isize>>,
     /// Sums by the owner's id of the key, for features.
     pub sums: VecCollection<'s, Bi, u32, V::Group>,
     /// What the ids mean.
@@ -85,7 +85,7 @@ pub fn store<'s, V: Tally>(deltas: Stream<'s, Bi, Vec<Delta<V>>>, kind: Kind, si
         presence.push(stream.as_collection());
     }
     for w in &plan.windows {
-        let (out, stream) = builder.new_output_connection::<Vec<(Candidate, Bi, isize)>, _>(back(reach(w.lateness, w.slide)));
+        let (out, stream) = builder.new_output_connection::<Vec<(Peak, Bi, isize)>, _>(back(reach(w.lateness, w.slide)));
         best_out.push(OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(out));
         best.push(stream.as_collection());
     }

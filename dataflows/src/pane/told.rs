@@ -37,7 +37,7 @@ impl Told {
 
     /// An empty message for each owner, with room for as many rows as the last ticks had.
     pub fn blank<V: Default>(&self, s: u32) -> Vec<Delta<V>> {
-        let room = self.room;
+        let room = self.room + self.room / 8;
         let message = |to| {
             let (ids, tallies) = (Vec::with_capacity(room), Vec::with_capacity(room));
             Delta { to, from: self.me, s, ids, tallies, ..Delta::default() }
@@ -63,6 +63,7 @@ impl Told {
     }
 
     /// Speaks of an id for the first time at tick `s`.
+    #[inline(never)]
     fn begin<V>(&mut self, out: &mut [Delta<V>], id: u32, s: u32, names: &Dictionary) {
         let i = id as usize;
         if self.ids.len() <= i {

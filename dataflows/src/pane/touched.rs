@@ -48,6 +48,33 @@ impl Touched {
     }
 }
 
+/// Sorts things by ranks that are all different and not much greater than there are things: each rank is marked, and nothing is
+/// compared.
+#[derive(Debug, Default)]
+pub struct Ranks {
+    touched: Touched,
+    /// By rank: whose it is.
+    whose: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Ranks {
+    /// Gives the places in `ranks` in the order of the ranks that stand there.
+    pub fn sort(&mut self, ranks: &[u32], give: impl FnOnce(&[u32])) {
+        let Ranks { touched, whose, order } = self;
+        let bound = ranks.iter().max().map_or(0, |most| *most as usize + 1);
+        whose.resize(whose.len().max(bound), 0);
+        for (rank, at) in ranks.iter().zip(0..) {
+            whose[*rank as usize] = at;
+            touched.mark(*rank);
+        }
+        order.clear();
+        touched.drain(|rank| order.push(whose[rank as usize]));
+        debug_assert_eq!(order.len(), ranks.len(), "two things have the same rank");
+        give(order);
+    }
+}
+
 /// The places of the ones in a word.
 #[inline]
 fn ones(mut word: u64) -> impl Iterator<Item = usize> {
@@ -81,6 +108,23 @@ mod tests {
                 touched.drain(|id| found.push(id));
                 prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
                 prop_assert!(touched.is_empty());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ranks_sort_as_a_sort_does(ranks in proptest::collection::btree_set(0..1_000u32, 0..100), turn in 0..100usize) {
+            let mut ranks: Vec<u32> = ranks.into_iter().collect();
+            let turn = turn.min(ranks.len());
+            ranks.rotate_left(turn);
+            let mut expected: Vec<u32> = (0..ranks.len() as u32).collect();
+            expected.sort_by_key(|i| ranks[*i as usize]);
+            let mut sorter = Ranks::default();
+            for _ in 0..2 {
+                let mut found = vec![];
+                sorter.sort(&ranks, |order| found.extend_from_slice(order));
+                prop_assert_eq!(&found, &expected);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::clock::context::add;
 use crate::detect::{self, At, Events, Judged, reference_ends};
 use crate::edge::{Batch, Table};
 use crate::group::Totals;
-use crate::pane::best::Candidate;
+use crate::pane::best::Peak;
 use crate::pane::note::Note;
 use crate::plan::Plan;
 use crate::row::json;
@@ -16,21 +16,18 @@ use crate::time::Bi;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, Stream};
 
 /// A change of what one definition holds, from worker 0 to itself.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Sums and distinct counts.
     Totals(Box<Totals>),
-    /// Best seller.
-    Seller(Candidate),
-    /// Best category.
-    Category(Candidate),
-    /// Biggest sale in cents.
-    Biggest(i64),
+    /// Best seller, best category, biggest sale.
+    Peak(Peak),
 }
 
 /// (definition, change), with the time at which it holds and is known, and a difference.
@@ -133,9 +130,9 @@ impl Windows {
             let u = &mut by[usize::from(i)];
             match change {
                 Change::Totals(v) => u.totals.push((e, *v, d)),
-                Change::Seller(v) => u.seller.push((e, v, d)),
-                Change::Category(v) => u.category.push((e, v, d)),
-                Change::Biggest(v) => u.biggest.push((e, v, d)),
+                Change::Peak(Peak::Seller(v)) => u.seller.push((e, v, d)),
+                Change::Peak(Peak::Category(v)) => u.category.push((e, v, d)),
+                Change::Peak(Peak::Biggest(v)) => u.biggest.push((e, v, d)),
             }
         }
         let ending = *self.site.context.ending.borrow();
@@ -187,50 +184,52 @@ impl Windows {
 
 /// Rows of `windows`, `events` and `suppressed`, on worker 0.
 pub fn windows<'s>(
-    changes: Stream<'s, Bi, Vec<WindowUpdate>>,
+    scope: Scope<'s, Bi>,
+    changes: Vec<Stream<'s, Bi, Vec<WindowUpdate>>>,
     notes: Stream<'s, Bi, Vec<Note>>,
     site: &Site,
 ) -> Stream<'s, Bi, Vec<Batch>> {
     let site = site.clone();
-    let to_first = Exchange::new(|_: &Note| 0);
-    changes.binary_frontier::<_, CapacityContainerBuilder<Vec<Batch>>, _, _, _, _>(
-        notes,
-        Pipeline,
-        to_first,
-        "Windows",
-        move |cap, _| {
-            let mut cap = Some(cap);
-            let snapshots = site.context.snapshots.clone();
-            let resumed = snapshots.resume(|resume| (resume.cut.tick, resume.first.as_ref().map(|first| first.windows.clone())));
-            // What was learned before the checkpoint has been said.
-            let (since, saved) = resumed.unwrap_or_default();
-            let mut windows = saved.map_or_else(|| Windows::new(&site), |saved| Windows::restore(&site, saved));
-            move |(changes, change_frontier), (notes, note_frontier), output| {
+    let mut builder = OperatorBuilder::new("Windows".into(), scope);
+    let mut changes: Vec<_> = changes.into_iter().map(|changes| builder.new_input(changes, Pipeline)).collect();
+    let mut notes = builder.new_input(notes, Exchange::new(|_: &Note| 0));
+    let (out, rows) = builder.new_output::<Vec<Batch>>();
+    let mut out = OutputBuilder::<_, CapacityContainerBuilder<Vec<Batch>>>::from(out);
+    builder.build(move |caps| {
+        let mut cap = caps.into_iter().next();
+        let snapshots = site.context.snapshots.clone();
+        let resumed = snapshots.resume(|resume| (resume.cut.tick, resume.first.as_ref().map(|first| first.windows.clone())));
+        // What was learned before the checkpoint has been said.
+        let (since, saved) = resumed.unwrap_or_default();
+        let mut windows = saved.map_or_else(|| Windows::new(&site), |saved| Windows::restore(&site, saved));
+        move |frontiers| {
+            for changes in &mut changes {
                 changes.for_each(|_, data| {
                     for ((i, change), t, d) in data.drain(..).filter(|(_, t, _)| t.s >= since) {
                         windows.updates.entry(t.s).or_default().push((i, t.e, change, d));
                     }
                 });
-                notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
-                let open = |f: &[Bi]| f.iter().map(|t| t.s).min();
-                let open = [open(&change_frontier.frontier()), open(&note_frontier.frontier())].into_iter().flatten().min();
-                let Some((open, hold)) = open.zip(cap.as_mut()) else {
-                    cap = None;
-                    return;
-                };
-                {
-                    let mut session = output.session(&*hold);
-                    while let Some(s) = windows.next(open) {
-                        windows.close(s, |batch| session.give(batch));
-                    }
-                }
-                if let Err(problem) = snapshots.windows(open, || windows.save()) {
-                    return site.context.fail(Failure::Output(problem));
-                }
-                if hold.time().s < open {
-                    hold.downgrade(&Bi::diagonal(open));
-                }
             }
-        },
-    )
+            notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
+            let open = frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            let Some((open, hold)) = open.zip(cap.as_mut()) else {
+                cap = None;
+                return;
+            };
+            let mut output = out.activate();
+            let mut session = output.session(&*hold);
+            while let Some(s) = windows.next(open) {
+                windows.close(s, |batch| session.give(batch));
+            }
+            drop(session);
+            drop(output);
+            if let Err(problem) = snapshots.windows(open, || windows.save()) {
+                return site.context.fail(Failure::Output(problem));
+            }
+            if hold.time().s < open {
+                hold.downgrade(&Bi::diagonal(open));
+            }
+        }
+    });
+    rows
 }

@@ -26,7 +26,7 @@ fn done(wall: Option<i64>) -> Reached {
 
 fn read(input: u32, (start, next): (u64, u64), date: Option<i64>) -> Report {
     let dates = Dates::of(date.into_iter(), None);
-    Report::Read(Block { input, start, next, records: next - start, bytes: 1, dates, ended: false })
+    Report::Read(Block { input, start, next, records: next - start, bytes: 1, dates, newest: None, ended: false })
 }
 
 /// What happens to a live run.
@@ -225,6 +225,7 @@ fn a_recording_that_does_not_fit_is_refused() {
         stop: false,
         checkpoint: false,
         weight: (0, 0),
+        newest: None,
     };
     for (second, good) in [(binding(1, 0), true), (binding(2, 0), false), (binding(1, 7), false)] {
         let bindings = [Ok(binding(0, 0)), Ok(second)];
@@ -264,7 +265,7 @@ fn epochs_keep_their_distance_and_the_alarm_says_when_the_next_is_due() {
     clock.report(Report::Found(vec![Found { input: 0, start: 0, until: None }]));
     assert!(clock.next(wall(0)).is_some());
     assert_eq!((clock.next(wall(1)), clock.alarm(wall(1))), (None, None), "nothing waits");
-    clock.report(read(0, (0, 10), Some(100_000)));
+    clock.report(read(0, (0, 10), Some(2_900)));
     assert_eq!((clock.next(wall(2)), clock.alarm(wall(2))), (None, Some(3)));
     assert!(clock.next(wall(5)).is_some());
     assert_eq!(clock.alarm(wall(6)), None);
@@ -276,4 +277,20 @@ fn epochs_keep_their_distance_and_the_alarm_says_when_the_next_is_due() {
     // A wall clock that is put back holds nothing up.
     clock.report(read(0, (10, 20), Some(100_000)));
     assert!(clock.next(wall(-500)).is_some());
+}
+
+#[test]
+fn an_epoch_that_closes_a_tick_does_not_wait_but_behind_another_such() {
+    let mut clock = clock(Policy::Live(Live { pace: 5, ..Live::default() }));
+    let wall = |ms: i64| done(Some(1_000_000 + ms));
+    let found = |input| Found { input, start: 0, until: None };
+    clock.report(Report::Found(vec![found(0), found(1)]));
+    assert!(clock.next(wall(0)).is_some());
+    clock.report(read(0, (0, 10), Some(103_000)));
+    assert_eq!((clock.next(wall(1)), clock.alarm(wall(1))), (None, Some(4)), "the other partition may have older sales");
+    clock.report(read(1, (0, 10), Some(102_500)));
+    assert!(matches!(clock.next(wall(2)), Some(Order::Bind(binding)) if binding.after == 100));
+    clock.report(read(1, (10, 20), Some(103_000)));
+    assert_eq!((clock.next(wall(3)), clock.alarm(wall(3))), (None, Some(4)), "a backlog would be read in crumbs");
+    assert!(matches!(clock.next(wall(7)), Some(Order::Bind(binding)) if binding.after == 101));
 }

@@ -27,7 +27,7 @@ fn again(bindings: &[Binding], then: Option<Live>) -> Policy {
 /// Ten records, `start..start + 10`, the largest at `date`.
 fn read(input: u32, start: u64, date: i64) -> Report {
     let dates = Dates::of([date].into_iter(), None);
-    Report::Read(Block { input, start, next: start + 10, records: 10, bytes: 10, dates, ended: false })
+    Report::Read(Block { input, start, next: start + 10, records: 10, bytes: 10, dates, newest: None, ended: false })
 }
 
 fn bound(order: Option<Order>) -> Binding {

@@ -36,7 +36,7 @@ fn tick(learned: u32, rows: &[(Table, String)]) -> TickRows {
 
 fn epoch(before: u32, after: u32) -> Binding {
     let (added, blocks, last, stop, checkpoint, weight) = (vec![], vec![], None, false, false, (0, 0));
-    Binding { epoch: u64::from(after), before, after, added, blocks, last, stop, checkpoint, weight }
+    Binding { epoch: u64::from(after), before, after, added, blocks, last, stop, checkpoint, weight, newest: None }
 }
 
 /// Two sellers and a category at the watermark 60.

@@ -176,7 +176,7 @@ impl Partitions for Reader {
         self.standings.add(input, start);
         // Where nobody asks, it is told to nobody.
         let told = self.metrics.as_ref().map(|metrics| metrics.source.partition(input)).unwrap_or_default();
-        told.at(start, None);
+        told.at(start);
         self.partitions.insert(input, Partition { held: VecDeque::new(), queue, next: start, told });
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Partitions for Reader {
         let (next, now) = (part.next, Instant::now());
         self.standings.with(input, |standing| standing.read(next, at_end, now));
         if next > before {
-            part.told.at(next, batch.messages.newest());
+            part.told.at(next);
             part.told.idle.store(false, Relaxed);
             batch.next = next;
             return Ok(Taken::Batch(batch));

@@ -372,7 +372,18 @@ fn offsets_that_are_gone_are_an_error_that_says_what_to_do() {
 
 fn binding(epoch: u64) -> Binding {
     let (added, blocks) = (vec![], vec![]);
-    Binding { epoch, before: 0, after: 0, added, blocks, last: None, stop: false, checkpoint: false, weight: (0, 0) }
+    Binding {
+        epoch,
+        before: 0,
+        after: 0,
+        added,
+        blocks,
+        last: None,
+        stop: false,
+        checkpoint: false,
+        weight: (0, 0),
+        newest: None,
+    }
 }
 
 #[test]

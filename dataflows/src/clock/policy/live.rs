@@ -6,6 +6,8 @@
 //!    that an outage is seen; it stands in the binding. Before the first sale there is nothing that could have gone out.
 //! 3. All that was reported of an input goes into one epoch: what is behind is read in large epochs, what is caught up in small
 //!    ones, without a setting.
+//! 4. Epochs keep a distance, since each has its price. The one with the sale that closes a window comes at once: somebody waits
+//!    for it.
 
 use super::{Binding, Bound, Clock, Found, Input, Live, Order, Policy, Reached, Settled};
 
@@ -64,8 +66,18 @@ impl Clock {
 
     /// How many milliseconds are missing until the next binding may be made.
     fn early(&self, live: Live, wall: i64) -> Option<u64> {
-        let since = wall.saturating_sub(self.bound_at?);
-        (0..live.pace).contains(&since).then(|| live.pace.abs_diff(since))
+        let (at, moved) = self.bound_at?;
+        let since = wall.saturating_sub(at);
+        let early = (0..live.pace).contains(&since) && (moved || !self.would_move());
+        early.then(|| live.pace.abs_diff(since))
+    }
+
+    /// Whether the watermark moves when all is bound that was reported.
+    fn would_move(&self) -> bool {
+        let reported = |input: &Input| input.read.values().filter_map(|block| block.dates.largest()).max();
+        let counted = self.inputs.iter().filter(|input| !input.idle);
+        let least = counted.map(|input| input.jump.largest.max(reported(input))).min().flatten();
+        least.is_some_and(|date| self.plan.watermark(date) > self.watermark)
     }
 
     /// Whether there were sales, and all inputs are idle.
@@ -98,7 +110,7 @@ impl Clock {
         if blocks.is_empty() && added.is_empty() && after == self.watermark {
             return None;
         }
-        self.bound_at = wall;
+        self.bound_at = wall.map(|wall| (wall, after > self.watermark));
         Some(Order::Bind(Binding { added, ..self.bind(blocks, after, false) }))
     }
 
@@ -126,6 +138,7 @@ impl Clock {
             input.bound = block.next;
             input.jump.largest = input.jump.largest.max(block.dates.largest());
             self.weight = (self.weight.0 + block.records, self.weight.1 + block.bytes);
+            self.newest = self.newest.max(block.newest);
         }
     }
 }

@@ -10,7 +10,18 @@ fn plan() -> Arc<Plan> {
 }
 
 fn binding(epoch: u64, before: u32, after: u32) -> Binding {
-    Binding { epoch, before, after, blocks: vec![], last: None, stop: false, checkpoint: false, added: vec![], weight: (0, 0) }
+    Binding {
+        epoch,
+        before,
+        after,
+        blocks: vec![],
+        last: None,
+        stop: false,
+        checkpoint: false,
+        added: vec![],
+        weight: (0, 0),
+        newest: None,
+    }
 }
 
 fn letter(epoch: u64, s: u32, places: &[(u32, u64)]) -> Word {
@@ -28,15 +39,23 @@ fn letter(epoch: u64, s: u32, places: &[(u32, u64)]) -> Word {
 }
 
 fn row(s: u32, end: u32, text: &str) -> Batch {
-    let mut batch = Batch::new(s, Table::Windows);
+    of(Table::Windows, s, end, text)
+}
+
+fn of(table: Table, s: u32, end: u32, text: &str) -> Batch {
+    let mut batch = Batch::new(s, table);
     batch.row((end, 0), "", |out| out.extend_from_slice(format!("{text}\n").as_bytes()));
     batch
 }
 
 /// What leaves now, in words.
 fn leaves(order: &mut Order, open: u32) -> Vec<String> {
+    leaves_when(order, Complete { first: open, all: open })
+}
+
+fn leaves_when(order: &mut Order, complete: Complete) -> Vec<String> {
     let mut said = vec![];
-    while let Some(next) = order.next(open) {
+    while let Some(next) = order.next(complete) {
         said.push(match next {
             Leaves::Epoch(binding) => format!("end of {}", binding.epoch),
             Leaves::Rows(rows) => {
@@ -64,9 +83,9 @@ fn letters_then_ticks_then_the_end() {
     let letters = "6 {source,0:3} {source,0:9} {source,1:7} 397";
     assert_eq!(leaves(&mut order, 6), [letters, "end of 4"], "no tick need close for an epoch that closes none");
     order.hear(done(5, None));
-    order.rows(row(7, 9, "b"));
-    order.rows(row(6, 6, "z"));
-    order.rows(row(7, 8, "a"));
+    order.first(row(7, 9, "b"));
+    order.first(row(6, 6, "z"));
+    order.first(row(7, 8, "a"));
     assert_eq!(leaves(&mut order, 7), ["6 {source,0:10} 10", "6 z"]);
     assert_eq!(leaves(&mut order, 8), ["7 a b"]);
     assert_eq!(leaves(&mut order, 9), ["end of 5"]);
@@ -80,11 +99,26 @@ fn the_end_of_the_inputs_closes_what_is_open() {
     let close = last.ending().unwrap().close(&plan());
     assert!(close > 20);
     order.hear(Word::Done(0, Some(Box::new(last))));
-    order.rows(row(6, 1, "whole"));
-    order.rows(row(close, 1, "partial"));
+    order.first(row(6, 1, "whole"));
+    order.first(row(close, 1, "partial"));
     assert_eq!(leaves(&mut order, 19), ["6 whole"]);
     assert_eq!(leaves(&mut order, close), [""; 0]);
     assert_eq!(leaves(&mut order, close + 1), [format!("{close} partial"), "end of 0".into()]);
+}
+
+#[test]
+fn windows_do_not_wait_for_features() {
+    let mut order = Order::new(plan(), 1, Certificate::default());
+    let done = |epoch, binding| Word::Done(epoch, Some(Box::new(binding)));
+    order.hear(done(0, binding(0, 5, 7)));
+    order.hear(done(1, binding(1, 7, 8)));
+    (6..=8).for_each(|s| order.first(row(s, s, "window")));
+    assert_eq!(leaves_when(&mut order, Complete { first: 9, all: 6 }), ["6 window"], "6 may still have features");
+    order.other(of(Table::SellerFeatures, 6, 6, "seller"));
+    order.other(of(Table::Scores, 7, 7, "score"));
+    assert_eq!(leaves_when(&mut order, Complete { first: 9, all: 7 }), ["6 seller", "7 window"]);
+    assert_eq!(leaves_when(&mut order, Complete { first: 9, all: 8 }), ["7 score", "end of 0", "8 window"]);
+    assert_eq!(leaves(&mut order, 9), ["end of 1"]);
 }
 
 #[test]
@@ -101,9 +135,9 @@ proptest! {
     fn the_same_whoever_is_quick(
         epochs in prop::collection::vec((0u32..3, prop::collection::vec((0u32..3, 0usize..8), 0..5)), 1..8),
         peers in 1usize..5,
-        schedule in prop::collection::vec((0usize..8, 0u32..4), 0..60),
+        schedule in prop::collection::vec((0usize..8, 0u32..4, 0u32..3), 0..60),
     ) {
-        let run = |peers: usize, schedule: &[(usize, u32)]| {
+        let run = |peers: usize, schedule: &[(usize, u32, u32)]| {
             let mut order = Order::new(plan(), peers, Certificate::default());
             let (mut words, mut after) = (vec![vec![]; peers], 5);
             for (e, (moves, letters)) in epochs.iter().enumerate() {
@@ -115,16 +149,24 @@ proptest! {
                 for (i, words) in words.iter_mut().enumerate() {
                     words.push(Word::Done(epoch, (i == 0).then(|| Box::new(binding(epoch, before, after)))));
                 }
-                (before + 1..=after).for_each(|s| order.rows(row(s, 1, "row")));
             }
             let mut words: Vec<_> = words.into_iter().map(Vec::into_iter).collect();
-            let (mut said, mut open) = (vec![], 6);
-            for (worker, ticks) in schedule {
+            // Rows come just before their tick is complete, and every third tick has but one kind.
+            let (mut said, mut complete) = (vec![], Complete { first: 6, all: 6 });
+            let advance = |order: &mut Order, from: Complete, to: Complete| {
+                (from.first..to.first).filter(|s| s % 3 != 0).for_each(|s| order.first(row(s, 1, "first")));
+                (from.all..to.all).filter(|s| s % 3 != 1).for_each(|s| order.other(of(Table::SellerFeatures, s, 1, "other")));
+            };
+            for (worker, ticks, ahead) in schedule {
                 words[worker % peers].next().into_iter().for_each(|word| order.hear(word));
-                open += ticks;
-                said.extend(leaves(&mut order, open));
+                let all = (complete.all + ticks).min(after + 1);
+                let next = Complete { first: complete.first.max((all + ahead).min(after + 1)), all };
+                advance(&mut order, complete, next);
+                complete = next;
+                said.extend(leaves_when(&mut order, complete));
             }
             words.iter_mut().flatten().for_each(|word| order.hear(word));
+            advance(&mut order, complete, Complete { first: after + 1, all: after + 1 });
             said.extend(leaves(&mut order, u32::MAX));
             (said, order.certificate.hex())
         };
