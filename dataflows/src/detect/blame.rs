@@ -46,11 +46,11 @@ mod tests {
     use crate::detect::table::Standing;
 
     fn window(count: i64, mean: i64) -> Windows {
-        [Some(Window { count, mean: mean * ONE }); 5]
+        [Some(Window { count, mean: mean * ONE, usual: mean * ONE }); 5]
     }
 
     fn blamed(whole: (i64, i64), rise: bool, parts: &[(i64, i64)]) -> bool {
-        let window = Window { count: whole.0, mean: whole.1 * ONE };
+        let window = Window { count: whole.0, mean: whole.1 * ONE, usual: whole.1 * ONE };
         let stand = Stand { standing: Standing::Holds, score: 0, scale: 2, window };
         let parts: Vec<Windows> = parts.iter().map(|(count, mean)| self::window(*count, *mean)).collect();
         parts_to_blame(&stand, rise, parts.iter())

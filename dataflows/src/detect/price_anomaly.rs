@@ -5,9 +5,11 @@
 //! beyond it: where half of the price was never paid, two sales at a third less do not make it usual. So twice that distance
 //! counts, as far as four fifths of the distance from the median of the product's own prices, and up to 1.0: beyond, and so for
 //! the alert, only the distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 %
-//! off is not. All sales of one pane of 30 s are compared with what came before the pane: twenty sales at a wrong price do not
-//! vouch for each other. A product with fewer than five sales is compared with its category: how far ln p lies outside the 0.5 %
-//! and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of the whole category surge, what its prices
+//! off is not. A run of wrong prices can be most of what was sold lately, and must not make a usual price look strange once it is
+//! over: the medians of the newer and of the older half of the product's prices are asked as well, and the one nearest to the price
+//! counts. Whether a price is too high or too low is said against that median, too. All sales of one pane of 30 s are compared with
+//! what came before the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is
+//! compared with its category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of the whole category surge, what its prices
 //! share is taken away first ([`Far::beside`]).
 //!
 //! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
@@ -43,7 +45,7 @@ pub struct Far {
     pub distance: i32,
     /// What it is far from: the second nearest of its own prices, or the quantile.
     pub near: i32,
-    /// The median of its own prices (of an even number the lower), or the quantile.
+    /// Of the medians of its own prices and of either half of them the nearest, or the quantile.
     pub usual: i32,
     /// Prices that it was compared with.
     pub support: u32,
@@ -57,6 +59,24 @@ pub fn distance(ln: i32, near: i32, usual: i32) -> i32 {
     let (near, usual) = (i64::from(near.abs_diff(ln)), i64::from(usual.abs_diff(ln)));
     near.max((2 * near).min(usual * 4 / 5).min(BEYOND.into())) as i32
 }
+
+/// The median of a product's own prices, or that of the newer or the older half of them, whichever is nearest to `ln`; of an even
+/// number the lower of two middle ones. The oldest instant of the newer half is taken whole; a half of fewer than five says nothing.
+fn usual(history: &PriceHistory, from: i64, end: i64, own: &[(i32, u32)], ln: i32) -> i32 {
+    let mut newer = vec![];
+    history.newest_of(size(own) / 2, from, end, &mut newer);
+    let mut older = own.to_vec();
+    for (ln, n) in &mut older {
+        *n -= newer.iter().find(|newer| newer.0 == *ln).map_or(0, |newer| newer.1.min(*n));
+    }
+    older.retain(|price| price.1 > 0);
+    let halves = [&newer, &older].into_iter().filter(|half| size(half) >= OWN_LEAST);
+    let medians = halves.map(|half| quantile(half, 500)).chain([quantile(own, 500)]);
+    medians.min_by_key(|median| (median.abs_diff(ln), *median)).unwrap_or(ln)
+}
+
+/// Below this distance, in 1e-4, nobody asks whether one half of the prices vouches for a price: a tenth is not worth saying.
+const NOTABLE: i32 = 1_000;
 
 /// The farthest of what was paid; of several the cheapest.
 fn farthest(paid: impl Iterator<Item = (i32, u32)>, distance: impl Fn(i32) -> Option<Far>) -> Option<Far> {
@@ -75,9 +95,11 @@ pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u3
     if support < OWN_LEAST {
         return Verdict::Unsettled(history.at(end).collect());
     }
-    let usual = quantile(own, 500);
+    let median = quantile(own, 500);
     let far = farthest(history.at(end), |ln| {
         let near = kth_nearest(own, ln, 2)?;
+        let notable = distance(ln, near, median) > NOTABLE;
+        let usual = if notable { usual(history, from, end, own, ln) } else { median };
         Some(Far { ln, times: 0, distance: distance(ln, near, usual), near, usual, support })
     });
     far.filter(|far| far.distance > 0).map_or(Verdict::Quiet, Verdict::Own)
@@ -186,6 +208,11 @@ impl Thresholds {
 }
 
 impl Far {
+    /// What decides whether it is too high or too low: a wrong price may be nearer than the usual one, and lie on its other side.
+    fn against(&self) -> i32 {
+        if self.ln == self.usual { self.near } else { self.usual }
+    }
+
     /// The same when all prices of the category have moved by `shift`, in 1e-4: what they share is not said of one product.
     pub fn beside(&self, shift: i64) -> Far {
         let ln = (i64::from(self.ln) - shift).clamp(i32::MIN.into(), i32::MAX.into()) as i32;
@@ -210,12 +237,14 @@ pub fn found(far: &Far, own: bool, start: u32, thresholds: Thresholds) -> Option
     if score * 2 < thresholds.warn {
         return None;
     }
-    let (price, near) = (cents(far.ln), cents(far.near));
-    let direction = if far.ln < far.near { Direction::Down } else { Direction::Up };
+    let direction = if far.ln < far.against() { Direction::Down } else { Direction::Up };
+    let same_side = (far.ln < far.near) == (direction == Direction::Down);
+    let known = if same_side { far.near } else { far.usual };
+    let (price, near) = (cents(far.ln), cents(known));
     let money = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
     let (verb, factor) = match direction {
-        Direction::Up => ("above", libm::exp(f64::from(far.ln - far.near) / 1e4)),
-        Direction::Down => ("below", libm::exp(f64::from(far.near - far.ln) / 1e4)),
+        Direction::Up => ("above", libm::exp(f64::from(far.ln - known) / 1e4)),
+        Direction::Down => ("below", libm::exp(f64::from(known - far.ln) / 1e4)),
     };
     let with = if own { "what it was last sold for" } else { "99 % of the prices of its category" };
     let times = if far.times == 1 { "once".to_string() } else { format!("{} times", far.times) };

@@ -7,6 +7,9 @@
 //! A seller is two series, baskets and lines, and either may speak for it; so each of them must be twice as rare for the seller to call
 //! as seldom as a series of its own would: its threshold is `h + log10 2` (Bonferroni).
 //!
+//! The way back is no news: after a rise of an hour the level stands high, and the fall to what is usual at that time would be called
+//! a drop. So a scale at which the season alone, whatever the level of the last hour, sees nothing at half of the threshold is quiet.
+//!
 //! A spike is said only where `M_w >= 0.5`, a drop where `M_w >= 2.3 h`: below that even nothing at all is no evidence.
 //! Dispersion is fitted for each (class, scale); while a season is not known ("cold"), a wide one stands in, and drops are not
 //! said. Sources: Page 1954; Hoehle and Paul 2008; Noufaily et al. 2013.
@@ -43,6 +46,8 @@ pub struct Window {
     pub count: i64,
     /// What was expected, in fixed point.
     pub mean: i64,
+    /// What the season alone makes one expect, whatever the level; `mean` where nothing does.
+    pub usual: i64,
 }
 
 /// The windows of all scales that end together; `None` where there is no expectation.
@@ -170,6 +175,10 @@ impl Scan {
             } else {
                 Standing::Quiet
             };
+            let news = |standing: Standing| known != Known::Warm || window.usual == window.mean || standing > Standing::Quiet;
+            let up = if up > Standing::Quiet && !news(table.above(window.count, window.usual)) { Standing::Quiet } else { up };
+            let down =
+                if down > Standing::Quiet && !news(table.below(window.count, window.usual)) { Standing::Quiet } else { down };
             let dispersion = table.dispersion();
             for (standing, rise, best) in [(up, true, &mut verdict.up), (down, false, &mut verdict.down)] {
                 if standing > Standing::Quiet {
@@ -223,11 +232,35 @@ fn millionths(decades: f64) -> i64 {
     libm::rint(decades * 1e6) as i64
 }
 
-/// Windows whose means are multiplied by `rho`, one factor (fixed point) a scale.
+/// Windows whose expectations are multiplied by `rho`, one factor (fixed point) a scale.
 pub fn scaled(windows: &Windows, rho: &[i64; 5]) -> Windows {
-    let scale = |window: Window, rho: i64| Window {
-        mean: ((i128::from(window.mean) * i128::from(rho)) >> super::table::BITS).min(i64::MAX.into()) as i64,
-        ..window
-    };
+    let times = |mean: i64, rho: i64| ((i128::from(mean) * i128::from(rho)) >> super::table::BITS).min(i64::MAX.into()) as i64;
+    let scale = |window: Window, rho: i64| Window { mean: times(window.mean, rho), usual: times(window.usual, rho), ..window };
     std::array::from_fn(|i| windows[i].map(|window| scale(window, rho[i])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_is_no_news() {
+        let mut scan = Scan::new(6.5);
+        let mut judge = |class, known, count: i64, mean: i64, usual: i64| {
+            let window = Window { count, mean: mean * ONE, usual: usual * ONE };
+            let verdict = scan.judge(class, known, &[None, None, Some(window), None, None]);
+            let standing = |stand: Option<Stand>| stand.map_or(Standing::Quiet, |stand| stand.standing);
+            (standing(verdict.up), standing(verdict.down))
+        };
+        let (quiet, holds) = (Standing::Quiet, Standing::Holds);
+        // the hour has sold twice what is usual, and now it is as usual; or half of that
+        assert_eq!(judge(Class::Category, Known::Warm, 400, 800, 400), (quiet, quiet));
+        assert_eq!(judge(Class::Category, Known::Warm, 150, 800, 400), (quiet, holds));
+        assert_eq!(judge(Class::Category, Known::Warm, 400, 800, 800), (quiet, holds));
+        // and after an hour at half of it
+        assert_eq!(judge(Class::Shop, Known::Warm, 400, 200, 400), (quiet, quiet));
+        assert_eq!(judge(Class::Shop, Known::Warm, 900, 200, 400), (holds, quiet));
+        // a season that is hardly known vouches for nothing
+        assert_eq!(judge(Class::Category, Known::Cold, 400, 100, 400).0, holds);
+    }
 }

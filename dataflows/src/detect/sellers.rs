@@ -256,7 +256,8 @@ impl Seller {
                 }
                 None => 1.0,
             };
-            Some(Window { count: self.sum(after, pane)[what as usize], mean: times(mean, level) })
+            let mean = times(mean, level);
+            Some(Window { count: self.sum(after, pane)[what as usize], mean, usual: mean })
         })
     }
 

@@ -239,7 +239,8 @@ impl Series {
             let after = pane.checked_sub(panes)?;
             let sums = self.between(after, pane).filter(|sums| sums[2] == 0)?;
             let level = self.level(after + 1).filter(|_| sums[5] == 0);
-            Some(Window { count: sums[0], mean: level.map_or(sums[1], |level| fixed(float(sums[4]) * level)) })
+            let mean = level.map_or(sums[1], |level| fixed(float(sums[4]) * level));
+            Some(Window { count: sums[0], mean, usual: level.map_or(mean, |_| sums[4]) })
         })
     }
 

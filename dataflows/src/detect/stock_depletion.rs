@@ -4,7 +4,8 @@
 //! q are the units sold in the last 24 h, h the hours that the stream has run, 24 at most, b0 = 2 h, and a0 / b0 the mean rate of
 //! the products of the category that sell at all. The demand D over a lead time L then has mean M = L (a0 + sum q) / (b0 + h) and
 //! variance phi M + M^2 / (a0 + sum q), where phi = sum q^2 / sum q is the size of a typical order: a negative binomial. The event
-//! holds while P(D >= stock) >= 0.9. The season is not in it: the rate is that of the last day.
+//! holds while P(D >= stock) >= 0.9, and escalates as a tail of a count does, when what is left of the doubt is a thousandth of
+//! that: 0.9999. The season is not in it: the rate is that of the last day.
 //!
 //! Unit: probability. Window: 24 h in steps of 5 min, every 30 s. Cold start: quiet below 3 lines in 24 h, without a record of the
 //! stock, and in the first 5 min of a run. Source: DETECTION 1.5, feature 12 (gamma-Poisson). Returns put nothing back.
@@ -216,7 +217,8 @@ pub fn found(forecast: &Forecast, start: u32, least: f64, lead: f64) -> Option<F
         start,
         score,
         threshold,
-        step: (1_000_000 - threshold) / 2,
+        // a thousandth of the doubt there may be at the threshold
+        step: (1_000_000 - threshold) * 999 / 1_000,
         severity: if forecast.stock == 0 { Severity::Critical } else { Severity::Warning },
         value: Figure::Count(forecast.stock),
         expected: Some(Figure::Millionths(round_millionths(forecast.mean))),

@@ -62,6 +62,44 @@ fn a_tier_does_not_vouch_for_what_lies_beyond_it() {
 }
 
 #[test]
+fn a_run_of_wrong_prices_does_not_make_a_usual_one_strange() {
+    // 1.00, twice 0.70; then eleven times 2.00 by mistake, most of what is known
+    let mut sold = vec![(1, 0), (1, 0), (1, 0), (1, 0), (1, 0), (2, 0), (2, 0), (2, -3_567), (2, -3_567)];
+    sold.extend([(3, 6_931); 11]);
+    let paid = |ln: i32, sold: &[(i64, i32)]| {
+        let mut sold = sold.to_vec();
+        sold.push((5, ln));
+        match verdict(&history(&sold), 5) {
+            Verdict::Own(far) => far,
+            other => panic!("{other:?}"),
+        }
+    };
+    // 0.60 is near a tier of the older half; against the median of all it would be 0.31 off, for all that 2.00 was never usual
+    let far = paid(-5_108, &sold);
+    assert_eq!((far.near, far.usual, far.distance), (-3_567, 0, 3_082));
+    let far = paid(-6_000, &sold);
+    assert_eq!((far.usual, far.distance), (0, 4_800));
+    // the other way round: the mistake is old, and the newer half vouches
+    let mut later = sold.clone();
+    later.extend([(4, 0); 11]);
+    assert_eq!(paid(-6_000, &later).usual, 0);
+    // far from both halves is far
+    assert_eq!(paid(-9_163, &sold).distance, 7_330);
+}
+
+#[test]
+fn too_high_or_too_low_is_said_against_what_is_usual() {
+    // mostly 1.00, twice 10.00 by mistake; 5.00 is nearer to the mistake, and too high all the same
+    let mut sold = vec![(1, 0); 9];
+    sold.extend([(2, 23_026), (2, 23_026), (3, 16_094)]);
+    let Verdict::Own(far) = verdict(&history(&sold), 3) else { panic!() };
+    assert_eq!((far.near, far.usual), (23_026, 0));
+    let found = found(&far, true, 2, THRESHOLDS).unwrap();
+    assert_eq!((found.direction, found.expected, found.holds()), (Direction::Up, Some(Figure::Cents(100)), true));
+    assert!(found.message.contains("5.0 times above"), "{}", found.message);
+}
+
+#[test]
 fn what_is_near_is_not_worth_saying() {
     let far = Far { ln: 2_499, times: 1, distance: 2_499, near: 0, usual: 0, support: 9 };
     assert_eq!(found(&far, true, 0, THRESHOLDS), None);

@@ -205,11 +205,12 @@ impl Naive {
             // the season of all panes times the level of the first
             let season: Option<i64> = all.clone().map(|p| of.season.get(&p).copied()).sum();
             let (first, mean) = (of.season.get(all.start()).copied().unwrap_or(0), of.mean[all.start()]);
-            let mean = match season.filter(|_| first > 0) {
+            let season = season.filter(|_| first > 0);
+            let mean = match season {
                 Some(season) => fixed(float(season) * (float(mean) / float(first))),
                 None => sum(&of.mean, all),
             };
-            Some(Window { count, mean })
+            Some(Window { count, mean, usual: season.unwrap_or(mean) })
         })
     }
 
@@ -240,7 +241,8 @@ impl Naive {
                 float((K * ONE + taken).max(0)) / float(K * ONE + times(usual, share))
             });
             let count = of.counts.range(after + 1..=pane).map(|(_, count)| count[what as usize]).sum();
-            Some(Window { count, mean: times(mean, level) })
+            let mean = times(mean, level);
+            Some(Window { count, mean, usual: mean })
         })
     }
 }
