@@ -329,10 +329,20 @@ impl Naive {
             let times = prices.iter().filter(|x| **x == (end, *ln)).count() as u32;
             let far = if own.len() >= OWN_LEAST as usize {
                 let near = kth_nearest(&own, *ln, 2).unwrap();
-                // the lower of the two in the middle
-                let usual = own[(own.len() - 1) / 2].0;
-                let (far, off) = ((near - ln).abs(), (usual - ln).abs() * 4 / 5);
-                let distance = if 2 * far <= 10_000 && 2 * far <= off { 2 * far } else { far.max(off.min(10_000).min(2 * far)) };
+                let distance = |usual: i32| {
+                    let (far, off) = ((near - ln).abs(), (usual - ln).abs() * 4 / 5);
+                    if 2 * far <= 10_000 && 2 * far <= off { 2 * far } else { far.max(off.min(10_000).min(2 * far)) }
+                };
+                let mut usual = middle(own.iter().map(|x| x.0));
+                if distance(usual) > 1_000 {
+                    // a tenth away: the newer or the older half may know it better
+                    let split = before[own.len() / 2 - 1].0;
+                    let half = |newer: bool| before[..own.len()].iter().filter(move |x| (x.0 >= split) == newer).map(|x| x.1);
+                    let halves = [true, false].into_iter().filter(|newer| half(*newer).count() >= OWN_LEAST as usize);
+                    let medians: Vec<i32> = halves.map(|newer| middle(half(newer))).chain([usual]).collect();
+                    usual = medians.into_iter().min_by_key(|median| ((median - ln).abs(), *median)).unwrap();
+                }
+                let distance = distance(usual);
                 price_anomaly::Far { ln: *ln, times, distance, near, usual, support: own.len() as u32 }
             } else {
                 let mut all = price_anomaly::CategoryPrices::default();
@@ -367,6 +377,13 @@ impl Naive {
         let forecast = Forecast::new(&asked, priors.get(&c)?, hours, 1.0)?;
         stock_depletion::found(&forecast, end - 1, self.plan.signals.spec.stockout_probability, 1.0)
     }
+}
+
+/// The value in the middle; the lower of two.
+fn middle(values: impl Iterator<Item = i32>) -> i32 {
+    let mut sorted: Vec<i32> = values.collect();
+    sorted.sort_unstable();
+    sorted[(sorted.len() - 1) / 2]
 }
 
 /// A stream: a steady beginning that fills the baselines, then anything.
