@@ -149,15 +149,25 @@ fn facts(record: &Record) -> Vec<Fact> {
     }
 }
 
+/// How much event time the sales of a run span that does not say otherwise.
+const MINUTES: u64 = 150;
+
 fn throughput(key: (u8, String), r: &Value) -> Fact {
     let (sales, cpu) = (number(r, "/sales"), number(r, "/pipeline_median_cpu_s"));
     let workers = if r["workers"] == 1 { "one worker".into() } else { format!("{} workers", r["workers"]) };
     let late = if r["late_percent"] == 0 { String::new() } else { format!(", {} % late", r["late_percent"]) };
-    let from = if text(r, "/from") == "ndjson" { "from NDJSON" } else { "from decoded records" };
+    let from = match text(r, "/from") {
+        "ndjson" => "from NDJSON",
+        "cache" => "from the replay cache",
+        _ => "from decoded records",
+    };
+    // How dense the sales lie is what decides how much there is of everything that does not come from a sale.
+    let minutes =
+        r["minutes"].as_u64().filter(|n| *n != MINUTES).map_or(String::new(), |n| format!(", in {n} minutes of event time"));
     let also: Vec<&str> = r["also"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let also = if also.is_empty() { String::new() } else { format!(", and {}", also.join(", ")) };
     let customers = r["customers"].as_u64().filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} customers"));
-    let what = format!("{}{also} {from}, {workers}{late}{customers}", text(r, "/job"));
+    let what = format!("{}{also} {from}, {workers}{late}{customers}{minutes}", text(r, "/job"));
     let beside = r["ratio"].as_f64().map_or(String::new(), |ratio| format!(", {ratio:.2} times a loop written by hand"));
     (key, what, format!("{:.2} M sales per CPU second{beside}", sales / cpu / 1e6))
 }
