@@ -8,6 +8,7 @@
 use differential_dataflow::lattice::Lattice;
 use serde::{Deserialize, Serialize};
 use timely::order::PartialOrder;
+use timely::progress::frontier::MutableAntichain;
 use timely::progress::timestamp::{PathSummary, Refines, Timestamp};
 
 /// (event tick, system tick).
@@ -32,6 +33,11 @@ impl Bi {
     #[inline]
     pub fn reach(t: u32, lateness: u32) -> Bi {
         Bi { s: t, e: t.saturating_sub(lateness) }
+    }
+
+    /// The first tick that some of these inputs may still speak of; `None` when all have ended.
+    pub fn open(frontiers: &[MutableAntichain<Bi>]) -> Option<u32> {
+        frontiers.iter().flat_map(|frontier| frontier.frontier().iter().map(|t| t.s).min()).min()
     }
 }
 

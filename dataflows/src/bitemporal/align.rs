@@ -18,7 +18,6 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, Stream};
 use timely::progress::Antichain;
-use timely::progress::frontier::MutableAntichain;
 
 /// Keeps the frontier behind it to one element; `lateness` is how many event ticks the updates may reach back. Ticks close when
 /// they have closed in `after`.
@@ -53,12 +52,10 @@ pub fn align<'s, D: ExchangeData, R: ExchangeData>(
             }
             drop(output);
             after.iter_mut().for_each(|after| after.for_each(|_, data| data.clear()));
-            let open =
-                |frontiers: &[MutableAntichain<Bi>]| frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
             let (own, others) = frontiers.split_at(inputs.len());
-            match open(own) {
+            match Bi::open(own) {
                 Some(s) => {
-                    let t = Bi::reach(open(others).map_or(s, |o| o.min(s)), lateness);
+                    let t = Bi::reach(Bi::open(others).map_or(s, |o| o.min(s)), lateness);
                     if held.time().less_than(&t) {
                         held.downgrade(&t);
                     }

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::progress::frontier::MutableAntichain;
 
 /// What a checkpoint must hold of what has left.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -129,8 +128,7 @@ pub fn collect<'s>(leaving: Leaving<'s>, site: &Site) -> Stream<'s, Bi, Vec<()>>
                 }
             });
             let Some(held) = &mut cap else { return };
-            let opens = |f: &[MutableAntichain<Bi>]| f.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
-            let (firsts, open) = (opens(&frontiers[..first.len()]), opens(frontiers));
+            let (firsts, open) = (Bi::open(&frontiers[..first.len()]), Bi::open(frontiers));
             let complete = Complete { first: firsts.unwrap_or(u32::MAX), all: open.unwrap_or(u32::MAX) };
             while let Some(leaves) = order.next(complete) {
                 door.hand(&leaves);

@@ -50,7 +50,7 @@ pub fn profiles<'s>(told: Stream<'s, Bi, Vec<Told>>, bought: Stream<'s, Bi, Vec<
             if caps.is_empty() {
                 return;
             }
-            let open = frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            let open = Bi::open(frontiers);
             let Some(open) = open else {
                 caps.clear();
                 return;

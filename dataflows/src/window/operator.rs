@@ -211,7 +211,7 @@ pub fn windows<'s>(
                 });
             }
             notes.for_each(|_, data| data.drain(..).for_each(|note| windows.learn(note)));
-            let open = frontiers.iter().flat_map(|f| f.frontier().iter().map(|t| t.s).min()).min();
+            let open = Bi::open(frontiers);
             let Some((open, hold)) = open.zip(cap.as_mut()) else {
                 cap = None;
                 return;
