@@ -11,6 +11,7 @@ mod serving;
 mod invariance;
 mod cache;
 mod cli;
+mod profiles;
 mod score;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -19,7 +19,8 @@ use vitrine::generate::catalogue::{Product, catalogue};
 
 /// 2026-01-31T10:00:00Z
 const START: i64 = 1_769_853_600_000;
-const SELLERS: usize = 10_000;
+/// Sellers, unless another number is asked for.
+pub const SELLERS: u64 = 10_000;
 const JITTER: u64 = 1_900;
 const SLACK: i64 = 2_000;
 const PAYMENTS: [&str; 6] = ["PIX", "Credit Card Cash", "Credit Card Installments", "Bank Slip", "Debit", "Digital Wallet"];
@@ -48,6 +49,9 @@ pub struct Data {
     /// Name customers, so many, and count their orders
     #[arg(long, default_value_t = 0, num_args = 0..=1, default_missing_value = "200000", value_name = "N")]
     pub customers: u64,
+    /// Sellers
+    #[arg(long, default_value_t = SELLERS, value_name = "N")]
+    pub sellers: u64,
 }
 
 impl Data {
@@ -56,8 +60,9 @@ impl Data {
     /// # Errors
     /// When it cannot be written.
     pub fn file(&self, folder: &Path) -> Result<PathBuf> {
-        let Data { sales, minutes, late, cancelled, customers } = self;
-        let with = if *customers > 0 { format!("-customers{customers}") } else { String::new() };
+        let Data { sales, minutes, late, cancelled, customers, sellers } = self;
+        let of = |name: &str, n: u64, usual: u64| if n == usual { String::new() } else { format!("-{name}{n}") };
+        let with = of("customers", *customers, 0) + &of("sellers", *sellers, SELLERS);
         let path = folder.join(format!("sales-{sales}-{minutes}m-late{late}-cancelled{cancelled}{with}.ndjson"));
         if !path.exists() {
             std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
@@ -77,7 +82,7 @@ impl Data {
     /// Those of the output.
     pub fn write(&self, out: &mut impl Write) -> Result<()> {
         let mut random = Random(20_260_131);
-        let (sellers, products) = (Zipf::new(SELLERS, &mut random), Zipf::new(catalogue().len(), &mut random));
+        let (sellers, products) = (Zipf::new(self.sellers as usize, &mut random), Zipf::new(catalogue().len(), &mut random));
         let mut waiting: BinaryHeap<Reverse<(i64, u64, Record)>> = BinaryHeap::new();
         let mut line = String::new();
         for number in 0..self.sales {
@@ -218,7 +223,7 @@ mod tests {
 
     #[test]
     fn all_records_are_valid_and_of_the_usual_length() {
-        let (bytes, all) = decoded(&Data { sales: 5_000, minutes: 3, late: 5, cancelled: 1, customers: 0 });
+        let (bytes, all) = decoded(&Data { sales: 5_000, minutes: 3, late: 5, cancelled: 1, customers: 0, sellers: SELLERS });
         assert_eq!(all.rejects, vec![]);
         let cancelled = all.sales.iter().filter(|s| s.op == Op::Cancel).count();
         assert!((20..100).contains(&cancelled) && all.sales.len() == 5_000 + cancelled);
@@ -229,7 +234,8 @@ mod tests {
     #[test]
     fn nothing_is_late_unless_it_was_asked_for() {
         for late in [0, 5] {
-            let (_, all) = decoded(&Data { sales: 20_000, minutes: 10, late, cancelled: 1, customers: 200_000 });
+            let (_, all) =
+                decoded(&Data { sales: 20_000, minutes: 10, late, cancelled: 1, customers: 200_000, sellers: SELLERS });
             let mut largest = i64::MIN;
             let behind = all.sales.iter().filter(|s| {
                 largest = largest.max(s.at);

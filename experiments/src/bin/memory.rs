@@ -12,7 +12,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use experiments::data::Data;
+use experiments::data::{Data, SELLERS};
 use experiments::engine::{self, Run};
 use experiments::feed::{Feed, Plain};
 use experiments::job::{self, Job};
@@ -42,7 +42,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let sales = arguments.hourly * arguments.hours;
-    let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: 200_000 };
+    let data = Data { sales, minutes: arguments.hours * 60, late: 1, cancelled: 1, customers: 200_000, sellers: SELLERS };
     let plan = Job::R4.plan(true, &[])?;
     let schema = job::schema(&plan);
     let path = data.file(&arguments.folder.clone().unwrap_or_else(experiments::data::folder))?;

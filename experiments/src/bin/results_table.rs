@@ -138,6 +138,7 @@ fn facts(record: &Record) -> Vec<Fact> {
     let (name, r) = (record.name.clone(), &record.value["result"]);
     match program {
         "throughput" => vec![throughput((0, name), r)],
+        "shape" => shape(r),
         "experiments/peers/run" => peers(r),
         "backlog" => vec![((2, name), "A backlog in Kafka against the same sales in a file".into(), backlog(r))],
         // Those at other rates are for the notebook.
@@ -170,6 +171,23 @@ fn throughput(key: (u8, String), r: &Value) -> Fact {
     let what = format!("{}{also} {from}, {workers}{late}{customers}{minutes}", text(r, "/job"));
     let beside = r["ratio"].as_f64().map_or(String::new(), |ratio| format!(", {ratio:.2} times a loop written by hand"));
     (key, what, format!("{:.2} M sales per CPU second{beside}", sales / cpu / 1e6))
+}
+
+/// Of each axis the farthest, against the first: how many windows, slides or sellers, and for how much.
+fn shape(r: &Value) -> Vec<Fact> {
+    let rows = r["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    let fact = |axis: &str| {
+        let (first, last) = (rows.iter().find(|row| row["axis"] == axis)?, rows.iter().rfind(|row| row["axis"] == axis)?);
+        let [few, many] = [first, last].map(|row| grouped(row["value"].as_i64().unwrap_or_default()));
+        let what = match axis {
+            "overlap" => format!("A sale in {many} windows of 15 min against {few}, from NDJSON"),
+            "lateness" => format!("An allowed lateness of {many} slides against {few}, 5 % late, from NDJSON"),
+            _ => format!("R4 with {many} sellers against {few}, from NDJSON"),
+        };
+        let times = number(last, "/median_cpu_s") / number(first, "/median_cpu_s");
+        Some(((0, format!("shape {axis}")), what, format!("{times:.2} times the CPU seconds")))
+    };
+    ["overlap", "lateness", "keys"].into_iter().filter_map(fact).collect()
 }
 
 fn peers(r: &Value) -> Vec<Fact> {

@@ -82,7 +82,7 @@ fn main() -> Result<()> {
             "median_cpu_s": c, "median_wall_s": w, "cpu_times": c / cpu, "times_faster": wall / w,
         }));
     }
-    let Data { sales, minutes, late, cancelled, customers } = a.data;
+    let Data { sales, minutes, late, cancelled, customers, .. } = a.data;
     a.keep.keep(
         &file,
         json!({

@@ -118,7 +118,7 @@ fn main() -> Result<()> {
         Cached::new(&path, &folder, &schema).fill()?;
     }
     let bench = Bench { plan, schema, file, archive, cached, workers: a.workers, ahead: a.ahead };
-    let Data { sales, minutes, late, cancelled, customers } = a.data;
+    let Data { sales, minutes, late, cancelled, customers, sellers } = a.data;
     let with = if customers > 0 { format!(", {customers} customers") } else { String::new() };
     let also: Vec<&str> = a.also.iter().map(|also| also.name()).collect();
     println!(
@@ -196,7 +196,7 @@ fn main() -> Result<()> {
         &path,
         json!({
             "job": a.job.name(), "also": also, "certificate": certificate, "from": a.from.name(), "workers": a.workers, "sales": sales, "minutes": minutes,
-            "late_percent": late, "cancelled_percent": cancelled, "customers": customers,
+            "late_percent": late, "cancelled_percent": cancelled, "customers": customers, "sellers": sellers,
             "hand_cpu_s": all(&hand), "pipeline_cpu_s": all(&pipeline), "pipeline_wall_s": median(pipeline.iter().map(|c| c.wall)),
             "hand_median_cpu_s": h, "pipeline_median_cpu_s": p, "ratio": only.is_none().then_some(p / h), "rows_agree": agreed,
             "sales_per_cpu_s": sales as f64 / p, "stages": shares,
