@@ -2,4 +2,4 @@
 
 mod probe;
 
-pub use probe::{Probe, Seen, read};
+pub use probe::{Probe, Seen, Sent, read};

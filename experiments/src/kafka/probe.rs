@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,6 +26,14 @@ pub struct Probe {
 /// Window ends, in milliseconds since the Unix epoch, each with a moment.
 pub type Seen = BTreeMap<i64, Instant>;
 
+/// What was sent.
+pub struct Sent {
+    /// When each window could close.
+    pub closing: Seen,
+    /// Sales a second, which is less than was asked for where the sender cannot keep up.
+    pub rate: f64,
+}
+
 impl Probe {
     /// Sends to the topic of these settings; `linger` is how long the client waits for company.
     ///
@@ -45,7 +54,7 @@ impl Probe {
     ///
     /// # Errors
     /// When the client refuses a record.
-    pub fn send(&self, rate: u64, time: Duration, slide: i64) -> Result<Seen> {
+    pub fn send(&self, rate: u64, time: Duration, slide: i64) -> Result<Sent> {
         let (began, mut sent) = (Instant::now(), 0u64);
         let mut newest = vec![0; self.partitions as usize];
         let mut closing = Seen::new();
@@ -67,8 +76,9 @@ impl Probe {
             std::thread::sleep(Duration::from_micros(500));
             self.producer.poll(Duration::ZERO);
         }
+        let rate = sent as f64 / began.elapsed().as_secs_f64();
         self.producer.flush(client::PATIENCE)?;
-        Ok(closing)
+        Ok(Sent { closing, rate })
     }
 
     fn sale(&self, i: u64, at: i64, partition: i32) -> Result<()> {
@@ -80,8 +90,15 @@ impl Probe {
             5 + i % 300,
             i % 100
         );
-        let record = BaseRecord::to(&self.topic).partition(partition).key("k").payload(&sale);
-        self.producer.send(record).map_err(|(e, _)| e)?;
+        let mut record = BaseRecord::to(&self.topic).partition(partition).key("k").payload(&sale);
+        while let Err((error, back)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(error.into());
+            }
+            // The broker takes no more: the sale keeps its date, so that its wait counts.
+            self.producer.poll(Duration::from_millis(1));
+            record = back;
+        }
         Ok(())
     }
 }
