@@ -198,7 +198,9 @@ fn peers(r: &Value) -> Vec<Fact> {
             let (peer, sales) = (text(c, "/name"), number(r, "/sales") / 1e6);
             let version = c["version"].as_str().map_or(String::new(), |version| format!(" {version}"));
             let turns = if r["reps"] == 1 { "one turn".into() } else { format!("{} turns", r["reps"]) };
-            let what = format!("{name} on {}{version}, {sales} M sales, {turns}", title(peer));
+            let steady = r["steady"].as_f64().filter(|n| *n > 0.0);
+            let steady = steady.map_or(String::new(), |n| format!(" but the first {} M", n / 1e6));
+            let what = format!("{name} on {}{version}, {sales} M sales{steady}, {turns}", title(peer));
             let result = if let Some(why) = c["missing"].as_str() {
                 format!("no number: {}", why.replace('|', "/"))
             } else if let Some(ratio) = c["ratio"].as_f64() {
@@ -206,7 +208,7 @@ fn peers(r: &Value) -> Vec<Fact> {
             } else {
                 "other rows than Vitrine's".into()
             };
-            facts.push(((1, format!("{name} {peer}")), what, result));
+            facts.push(((1, format!("{name} {peer}{steady}")), what, result));
         }
     }
     facts
