@@ -1,10 +1,11 @@
 //! What do more workers and more processes bring on the same file, and what do they cost?
 //!
-//! Method: `vitrine replay` of the same file, with the settings that the product has, into files; 1 to 4 workers in one process, then 1 to
+//! Method: `vitrine replay` of the same file, with the settings that the product has, into files; 1 to 8 workers in one process, then 1 to
 //! 3 processes of one worker each, connected by loopback; all shapes in turn, several times, medians. Measured is the program as a
 //! person runs it, from its start to the end of the last process: the seconds by the clock on the wall, which say
 //! something only up to the number of cores and where nothing else runs, and the CPU seconds of all processes. All shapes must
-//! write the same rows: they are compared by their certificate.
+//! write the same rows: they are compared by their certificate. What the machine itself allows is told by as many programs as it has
+//! cores, each with the whole file and without a word to the others: memory and caches are shared by them too.
 //!
 //! ```text
 //! cargo build --release && cargo run --release -p experiments --bin scaling
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 #[command(about = "Wall time and CPU seconds against workers and processes")]
 struct Arguments {
     /// Up to so many workers in one process
-    #[arg(long, default_value_t = 4, value_name = "N")]
+    #[arg(long, default_value_t = 8, value_name = "N")]
     workers: usize,
     /// Up to so many processes of one worker
     #[arg(long, default_value_t = 3, value_name = "N")]
@@ -43,12 +44,15 @@ struct Arguments {
     keep: Options,
 }
 
-/// So many processes of so many workers each.
+/// So many processes of so many workers each, which share the work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Shape {
     processes: usize,
     workers: usize,
 }
+
+/// One process of one worker.
+const ONE: Shape = Shape { processes: 1, workers: 1 };
 
 fn main() -> Result<()> {
     let a = Arguments::parse();
@@ -57,6 +61,7 @@ fn main() -> Result<()> {
     let alone = (1..=a.workers).map(|workers| Shape { processes: 1, workers });
     let shapes: Vec<Shape> = alone.chain((2..=a.processes).map(|processes| Shape { processes, workers: 1 })).collect();
     let mut spent: Vec<Vec<Spent>> = vec![vec![]; shapes.len()];
+    let (cores, mut apart) = (Machine::this().cores, vec![]);
     let mut certificate = None;
     for _ in 0..a.reps {
         for (shape, spent) in shapes.iter().zip(&mut spent) {
@@ -65,11 +70,12 @@ fn main() -> Result<()> {
             println!("{} x {}: {:.2} CPU s, {:.2} s", shape.processes, shape.workers, cost.cpu, cost.wall);
             spent.push(cost);
         }
+        apart.push(strangers(cores, &file, &folder)?);
     }
     let sales = a.data.sales as f64;
     let of = |spent: &[Spent], what: fn(&Spent) -> f64| median(spent.iter().map(what));
     let (cpu, wall) = (of(&spent[0], |s| s.cpu), of(&spent[0], |s| s.wall));
-    println!("{} cores; {sales:.0} sales; certificate {}", Machine::this().cores, certificate.unwrap_or_default());
+    println!("{cores} cores; {sales:.0} sales; certificate {}", certificate.unwrap_or_default());
     println!("processes workers   CPU s  times   wall s  times faster  M sales/s");
     let mut runs: Vec<Value> = vec![];
     for (shape, spent) in shapes.iter().zip(&spent) {
@@ -82,12 +88,15 @@ fn main() -> Result<()> {
             "median_cpu_s": c, "median_wall_s": w, "cpu_times": c / cpu, "times_faster": wall / w,
         }));
     }
+    let (c, w) = (of(&apart, |s| s.cpu) / cores as f64, of(&apart, |s| s.wall));
+    let ceiling = cores as f64 * wall / w;
+    println!("{cores} programs apart: {:.2} times the CPU seconds each, {ceiling:.2} times the sales of one", c / cpu);
     let Data { sales, minutes, late, cancelled, customers, .. } = a.data;
     a.keep.keep(
         &file,
         json!({
             "sales": sales, "minutes": minutes, "late_percent": late, "cancelled_percent": cancelled, "customers": customers,
-            "runs": runs,
+            "runs": runs, "apart": {"programs": cores, "cpu_times": c / cpu, "times_faster": ceiling},
         }),
     )
 }
@@ -100,17 +109,30 @@ fn run(shape: Shape, file: &Path, folder: &Path) -> Result<(Spent, String)> {
     let ports = free.iter().map(|port| Ok(format!("localhost:{}\n", port.local_addr()?.port()))).collect::<Result<String>>()?;
     drop(free);
     std::fs::write(&hosts, ports)?;
-    let text = |path: &Path| path.display().to_string();
-    let args = |process: usize| {
-        let (workers, processes, process) = (shape.workers.to_string(), shape.processes.to_string(), process.to_string());
-        let (file, out, hosts) = (text(file), text(&out), text(&hosts));
-        let args = ["replay", &file, "--out", &out, "--force", "-q", "-w", &workers, "-n", &processes, "-p", &process];
-        [&args[..], &["--hostfile", &hosts]].concat().into_iter().map(String::from).collect()
-    };
-    let spent = together(&(0..shape.processes).map(args).collect::<Vec<_>>())?;
+    let spent = together(&(0..shape.processes).map(|i| shape.process(i, file, &out, Some(&hosts))).collect::<Vec<_>>())?;
     let summary: Value = serde_json::from_slice(&std::fs::read(out.join("summary.json"))?)?;
     let certificate = summary["certificate"].as_str().context("summary.json has no certificate")?.to_owned();
     std::fs::remove_dir_all(&out)?;
     std::fs::remove_file(&hosts)?;
     Ok((spent, certificate))
+}
+
+/// So many programs at once, each for itself and with the whole file.
+fn strangers(programs: usize, file: &Path, folder: &Path) -> Result<Spent> {
+    let outs: Vec<PathBuf> = (0..programs).map(|i| folder.join(format!("scaling-out-{i}"))).collect();
+    let spent = together(&outs.iter().map(|out| ONE.process(0, file, out, None)).collect::<Vec<_>>())?;
+    outs.iter().try_for_each(std::fs::remove_dir_all)?;
+    Ok(spent)
+}
+
+impl Shape {
+    /// The arguments of one of its processes.
+    fn process(self, process: usize, file: &Path, out: &Path, hosts: Option<&Path>) -> Vec<String> {
+        let text = |path: &Path| path.display().to_string();
+        let (workers, processes, process) = (self.workers.to_string(), self.processes.to_string(), process.to_string());
+        let (file, out, hosts) = (text(file), text(out), hosts.map(text));
+        let args = ["replay", &file, "--out", &out, "--force", "-q", "-w", &workers, "-n", &processes, "-p", &process];
+        let hosts = hosts.iter().flat_map(|hosts| ["--hostfile", hosts]);
+        args.into_iter().chain(hosts).map(String::from).collect()
+    }
 }
