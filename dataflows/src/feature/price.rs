@@ -15,6 +15,9 @@ pub const OWN_LEAST: u32 = 5;
 /// Fewer prices of a category than this say nothing.
 pub const CATEGORY_LEAST: u32 = 30;
 
+/// So many prices more than needed are left until they are forgotten together.
+const SPARE: usize = 30;
+
 /// How far back own prices count, in milliseconds: 90 days.
 pub const OWN_SPAN: i64 = 90 * 86_400_000;
 
@@ -191,7 +194,8 @@ pub fn price_score(own: &[(i32, u32)], category: &[(i32, u32)], ln: i32) -> Pric
 /// Prices of one product by the instant at which they were paid, exact under cancellation. An instant is what the caller counts
 /// in: milliseconds, or panes.
 ///
-/// 16 bytes for each different price of an instant: those of the last [`OWN`] sales, and of all that may still be cancelled.
+/// 16 bytes for each different price of an instant: those of the last [`OWN`] sales, of all that may still be cancelled, and of up
+/// to [`SPARE`] more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceHistory(Vec<(i64, i32, i32)>);
 
@@ -262,6 +266,9 @@ impl PriceHistory {
 
     /// Nothing before `done` changes any more, and nobody asks for prices before `from`: forgets what no question can need.
     pub fn forget(&mut self, from: i64, done: i64) {
+        if self.0.len() <= OWN as usize + SPARE && self.0.first().is_none_or(|first| first.0 >= from) {
+            return;
+        }
         let to = self.0.partition_point(|e| e.0 < done);
         let (mut n, mut oldest, mut keep) = (0, i64::MAX, to);
         for (i, e) in self.0[..to].iter().enumerate().rev() {
