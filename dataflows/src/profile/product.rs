@@ -1,7 +1,7 @@
 //! The profile of a product: features 10, 12, 14 and 16, and what a sale is compared with in 3 and 9 (DETECTION).
 //!
-//! Memory: 16 bytes for each price of an instant, of the last 60 sales and the last two hours; 48 for each pane of a slide with a
-//! sale in the last two hours, 40 for each hour with one in 37 days; 2 KiB for a product that sells once an hour, 36 KiB for one
+//! Memory: 16 bytes for each price of an instant, of the last 60 to 90 sales and the last two hours; 48 for each pane of a slide with
+//! a sale in the last two hours, 40 for each hour with one in 37 days; 2 KiB for a product that sells once an hour, 36 KiB for one
 //! that sells all the time.
 
 use super::columns::NULL;
