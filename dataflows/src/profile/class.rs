@@ -99,10 +99,10 @@ pub struct Tick<'a> {
     pub pad: &'a mut Sums,
 }
 
-/// The first bytes of a name as a number of the same order: it decides nearly always, and lies beside what is sorted.
-fn prefix(name: &str) -> u64 {
+/// The first bytes as a number of the same order.
+fn prefix(bytes: &[u8]) -> u64 {
     let mut first = [0; 8];
-    first.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
+    first.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
     u64::from_be_bytes(first)
 }
 
@@ -230,8 +230,12 @@ impl<P: Profile> Class<P> {
 
     /// The keys of a tick in the order of their names, in which their rows leave: then nobody needs to move the rows.
     fn by_name(&self, own: Vec<Own>) -> Vec<Own> {
-        let name = |own: &Own| self.slots[own.i as usize].as_ref().map_or("", |slot| &*slot.name);
-        let mut named: Vec<(u64, &str, Own)> = own.iter().map(|own| (prefix(name(own)), name(own), *own)).collect();
+        let name = |own: &Own| self.slots[own.i as usize].as_ref().map_or("", |slot| &*slot.name).as_bytes();
+        let first = own.first().map(name).unwrap_or_default();
+        let alike = |common: usize, own: &Own| first[..common].iter().zip(name(own)).take_while(|(a, b)| a == b).count();
+        let common = own.iter().fold(first.len(), alike);
+        // What comes behind the bytes that all begin with decides nearly always, and lies beside what is sorted.
+        let mut named: Vec<(u64, &[u8], Own)> = own.iter().map(|own| (prefix(&name(own)[common..]), name(own), *own)).collect();
         named.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
         named.into_iter().map(|named| named.2).collect()
     }
