@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+/// So many keys are fetched at once: what they touch fits the nearest cache.
+const TOUCHED: usize = 16;
+
 /// A key.
 struct Slot<P> {
     key: u64,
@@ -167,63 +170,68 @@ impl<P: Profile> Class<P> {
         own.sort_unstable_by_key(|own| (own.i, Reverse(own.to)));
         own.dedup_by_key(|own| own.i);
         self.said.forget(k.saturating_sub(env.reach));
-        for Own { i, from, to } in self.by_name(own) {
-            let own = &facts[from..to];
-            let Some(slot) = &mut self.slots[i as usize] else { continue };
-            let on_time = own.partition_point(|f| env.pane(f.at) + 1 < k);
-            let (late, own) = own.split_at(on_time);
-            self.dues.clear();
-            let panes = late.iter().chain(own).map(|f| env.pane(f.at));
-            let mut seen = None;
-            panes.filter(|pane| seen.replace(*pane) != Some(*pane)).for_each(|pane| self.dues.extend(P::due(pane, env)));
-            self.dues.sort_unstable();
-            self.dues.dedup();
-            self.dues.iter().filter(|d| **d > k).for_each(|d| self.due.entry(*d).or_default().push(i));
-            let (oldest, mut first) = (k.saturating_sub(env.reach), k);
-            if let Some(least) = late.first().map(|f| env.pane(f.at) + 1) {
-                late.iter().for_each(|f| slot.profile.add(f, env));
-                first = least.max(oldest);
-                for fact in late.iter().filter(|f| tick.scores && f.sign > 0) {
-                    let e = env.pane(fact.at);
-                    if e + 1 + env.reach >= k {
-                        slot.profile.begin(e, env, tick.pad);
-                        slot.profile.score(fact, e, env, tick.pad, &mut scored.cells);
-                        scored.tickets.push(fact.ticket);
+        let own = self.by_name(own);
+        for some in own.chunks(TOUCHED) {
+            let live = some.iter().filter_map(|own| self.slots[own.i as usize].as_ref());
+            std::hint::black_box(live.map(|slot| slot.profile.touch()).fold(0, usize::wrapping_add));
+            for Own { i, from, to } in some.iter().copied() {
+                let own = &facts[from..to];
+                let Some(slot) = &mut self.slots[i as usize] else { continue };
+                let on_time = own.partition_point(|f| env.pane(f.at) + 1 < k);
+                let (late, own) = own.split_at(on_time);
+                self.dues.clear();
+                let panes = late.iter().chain(own).map(|f| env.pane(f.at));
+                let mut seen = None;
+                panes.filter(|pane| seen.replace(*pane) != Some(*pane)).for_each(|pane| self.dues.extend(P::due(pane, env)));
+                self.dues.sort_unstable();
+                self.dues.dedup();
+                self.dues.iter().filter(|d| **d > k).for_each(|d| self.due.entry(*d).or_default().push(i));
+                let (oldest, mut first) = (k.saturating_sub(env.reach), k);
+                if let Some(least) = late.first().map(|f| env.pane(f.at) + 1) {
+                    late.iter().for_each(|f| slot.profile.add(f, env));
+                    first = least.max(oldest);
+                    for fact in late.iter().filter(|f| tick.scores && f.sign > 0) {
+                        let e = env.pane(fact.at);
+                        if e + 1 + env.reach >= k {
+                            slot.profile.begin(e, env, tick.pad);
+                            slot.profile.score(fact, e, env, tick.pad, &mut scored.cells);
+                            scored.tickets.push(fact.ticket);
+                        }
                     }
                 }
-            }
-            let missed = &late[..late.partition_point(|f| env.pane(f.at) + 1 < oldest)];
-            let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
-                self.cells.clear();
-                let live = slot.profile.changed(e, if e == oldest { missed } else { &[] }, env);
-                if live {
-                    slot.profile.look(e, env, pad, &mut self.cells);
-                    self.cells.extend(mark(slot.key, e));
-                }
-                let truth = live.then_some(self.cells.as_slice());
-                self.said.say(e, i, truth, |revision| say(e, &slot.name, slot.key, revision, truth));
-            };
-            for e in first..k {
-                if tick.rows && e <= tick.last {
-                    row(slot, e, env, tick.pad);
-                }
-            }
-            if tick.scores && !own.is_empty() {
-                slot.profile.begin(k, env, tick.pad);
-                for same in own.chunk_by(|a, b| a.at == b.at) {
-                    for fact in same.iter().filter(|f| f.sign > 0) {
-                        slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
-                        scored.tickets.push(fact.ticket);
+                let missed = &late[..late.partition_point(|f| env.pane(f.at) + 1 < oldest)];
+                let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
+                    self.cells.clear();
+                    let live = slot.profile.changed(e, if e == oldest { missed } else { &[] }, env);
+                    if live {
+                        slot.profile.look(e, env, pad, &mut self.cells);
+                        self.cells.extend(mark(slot.key, e));
                     }
-                    same.iter().for_each(|f| slot.profile.enter(f, k, env, tick.pad));
+                    let truth = live.then_some(self.cells.as_slice());
+                    self.said.say(e, i, truth, |revision| say(e, &slot.name, slot.key, revision, truth));
+                };
+                for e in first..k {
+                    if tick.rows && e <= tick.last {
+                        row(slot, e, env, tick.pad);
+                    }
                 }
-            } else {
-                own.iter().for_each(|f| slot.profile.add(f, env));
+                if tick.scores && !own.is_empty() {
+                    slot.profile.begin(k, env, tick.pad);
+                    for same in own.chunk_by(|a, b| a.at == b.at) {
+                        for fact in same.iter().filter(|f| f.sign > 0) {
+                            slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
+                            scored.tickets.push(fact.ticket);
+                        }
+                        same.iter().for_each(|f| slot.profile.enter(f, k, env, tick.pad));
+                    }
+                } else {
+                    own.iter().for_each(|f| slot.profile.add(f, env));
+                }
+                if tick.rows && k <= tick.last {
+                    row(slot, k, env, tick.pad);
+                }
+                slot.profile.forget(k, env);
             }
-            if tick.rows && k <= tick.last {
-                row(slot, k, env, tick.pad);
-            }
-            slot.profile.forget(k, env);
         }
         self.sweep(k, env);
     }

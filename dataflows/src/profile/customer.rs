@@ -198,6 +198,13 @@ impl Profile for Customer {
         pad.last = self.last(env.instant(e));
     }
 
+    fn touch(&self) -> usize {
+        let recent =
+            self.recent.first().map_or(0, |r| usize::from(r.payment)) + self.recent.last().map_or(0, |r| r.returns as usize & 1);
+        let days = self.days.first().map_or(0, |d| d.day as usize) + self.habits.first().map_or(0, |h| h.half as usize);
+        recent + days + self.goods.first().map_or(0, |g| g.day as usize)
+    }
+
     fn forget(&mut self, e: u32, env: &Env) {
         let done = env.instant(env.done(e));
         let earliest = e.saturating_sub(env.reach + 2);

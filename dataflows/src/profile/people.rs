@@ -154,6 +154,13 @@ impl People {
         self.e = e;
     }
 
+    /// See [`Profile::touch`](super::kinds::Profile::touch).
+    pub fn touch(&self) -> usize {
+        let line = |i: usize| self.lines.get(i).map_or(0, |l| l.n as usize & 1);
+        let mix = self.mix.first().map_or(0, |m| m.1 as usize & 1);
+        line(0) + line(self.lo) + line(self.hi) + mix + self.ranks.last().map_or(0, |n| *n as usize)
+    }
+
     /// The lines of a pane.
     pub fn pane(&self, pane: u32, env: &Env) -> impl Iterator<Item = Line> {
         let bound = |pane: u32| self.lines.partition_point(|l| env.pane(l.at) < pane);

@@ -83,6 +83,10 @@ impl Profile for Product {
         self.compared(fact, e, env, out);
     }
 
+    fn touch(&self) -> usize {
+        self.slides.touch() + self.hours.touch() + self.prices.touch()
+    }
+
     fn forget(&mut self, e: u32, env: &Env) {
         let earliest = e.saturating_sub(env.reach + 2);
         let done = env.instant(env.done(e));
