@@ -206,6 +206,13 @@ impl Batch {
         rows.into_iter().map(|row| String::from_utf8_lossy(self.line(row)).trim_end().to_string()).collect()
     }
 
+    /// The lines as they stand one after the other, if that is the order of the rows and the certificate takes all of them.
+    fn take_ordered(&mut self) -> Option<Vec<u8>> {
+        let follows = |pair: &[RowAt]| pair[0].line.1 == pair[1].line.0 && self.place(&pair[0]) <= self.place(&pair[1]);
+        let whole = self.cuts.is_empty() && self.rows.first().is_none_or(|first| first.line.0 == 0);
+        (whole && self.rows.windows(2).all(follows)).then(|| std::mem::take(&mut self.text))
+    }
+
     fn part(&self, (from, to): (u32, u32)) -> &[u8] {
         &self.text[from as usize..to as usize]
     }

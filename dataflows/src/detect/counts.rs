@@ -308,13 +308,14 @@ impl Counts {
         for it in sellers {
             let at = it.pane / step;
             (dirty, self.heard) = (dirty.min(at), self.heard.max(at));
-            if !self.sellers.contains_key(&it.key) {
-                let category = self.category(it.makes.category);
-                let seller = Seller::new(today, self.series[category].total, pane.saturating_sub(GAP));
-                self.sellers.insert(it.key, seller);
-            }
-            if let Some(seller) = self.sellers.get_mut(&it.key) {
-                seller.count(at, [it.baskets, it.lines], it.makes);
+            match self.sellers.get_mut(&it.key) {
+                Some(seller) => seller.count(at, [it.baskets, it.lines], it.makes),
+                None => {
+                    let category = self.category(it.makes.category);
+                    let mut seller = Seller::new(today, self.series[category].total, pane.saturating_sub(GAP));
+                    seller.count(at, [it.baskets, it.lines], it.makes);
+                    self.sellers.insert(it.key, seller);
+                }
             }
             touched.entry(it.key).and_modify(|first: &mut u32| *first = (*first).min(at)).or_insert(at);
         }

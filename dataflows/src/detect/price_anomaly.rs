@@ -19,7 +19,7 @@ use crate::feature::price::{OWN_LEAST, PriceHistory, kth_nearest, quantile, size
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::signal::Found;
 
@@ -111,15 +111,26 @@ const BIN: i32 = 100;
 /// Days that count in [`CategoryPrices`].
 pub const DAYS: u32 = 30;
 
+/// Sales by bin in the order of bins, none of them 0.
+type Histogram = Vec<(i32, i64)>;
+
 /// The prices of a category over the last 30 days, as a histogram of ln p with bins of 0.01.
 ///
-/// One entry of 8 bytes for each bin and day that has a sale, about 300 a day.
+/// One entry of 16 bytes for each bin and day that has a sale, about 300 a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CategoryPrices {
-    days: VecDeque<(u32, BTreeMap<i32, i64>)>,
-    sum: BTreeMap<i32, i64>,
-    /// Of the newest panes, which a question about an earlier one leaves out: pane, bin, sales.
+    days: VecDeque<(u32, Histogram)>,
+    sum: Histogram,
+    /// Of the newest panes, which a question about an earlier one leaves out: pane, bin, sales; in their order.
     recent: Vec<(u32, i32, i64)>,
+}
+
+/// Between which prices lie 99 % of those of a category, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usual {
+    low: i32,
+    high: i32,
+    support: u32,
 }
 
 impl CategoryPrices {
@@ -128,13 +139,13 @@ impl CategoryPrices {
         let bin = ln.div_euclid(BIN);
         let i = self.days.partition_point(|d| d.0 < day);
         if self.days.get(i).is_none_or(|d| d.0 != day) {
-            self.days.insert(i, (day, BTreeMap::new()));
+            self.days.insert(i, (day, vec![]));
         }
         change(&mut self.days[i].1, bin, n);
         change(&mut self.sum, bin, n);
-        match self.recent.iter_mut().rev().find(|r| (r.0, r.1) == (pane, bin)) {
-            Some(recent) => recent.2 += n,
-            None => self.recent.push((pane, bin, n)),
+        match self.recent.binary_search_by_key(&(pane, bin), |r| (r.0, r.1)) {
+            Ok(i) => self.recent[i].2 += n,
+            Err(i) => self.recent.insert(i, (pane, bin, n)),
         }
     }
 
@@ -146,48 +157,62 @@ impl CategoryPrices {
         self.recent.retain(|r| r.0 >= pane);
     }
 
-    /// How far `ln` lies outside the quantiles of what was paid before the pane `end`; `None` without enough prices.
-    pub fn outside(&self, ln: i32, end: u32) -> Option<Far> {
-        let mut left_out = BTreeMap::new();
-        self.recent.iter().filter(|r| r.0 >= end).for_each(|r| change(&mut left_out, r.1, r.2));
-        let count = |(bin, n): (&i32, &i64)| (*bin, (n - left_out.get(bin).copied().unwrap_or(0)).max(0));
-        let n: i64 = self.sum.iter().map(count).map(|x| x.1).sum();
+    /// What was usual before the pane `end`; `None` without enough prices.
+    pub fn usual(&self, end: u32) -> Option<Usual> {
+        let mut counts = self.sum.clone();
+        for (_, bin, n) in self.recent.iter().filter(|r| r.0 >= end) {
+            if let Ok(i) = counts.binary_search_by_key(bin, |count| count.0) {
+                counts[i].1 -= n;
+            }
+        }
+        counts.retain(|count| count.1 > 0);
+        let n: i64 = counts.iter().map(|count| count.1).sum();
         if n < i64::from(crate::feature::price::CATEGORY_LEAST) {
             return None;
         }
         let rank = (n - 1) / 200;
-        let low = nth(self.sum.iter().map(count), rank)?;
-        let high = nth(self.sum.iter().rev().map(count), rank)?;
-        let (below, above) = (low * BIN - ln, ln - (high * BIN + BIN - 1));
-        let near = if below > above { low * BIN } else { high * BIN + BIN - 1 };
-        let support = n.min(u32::MAX.into()) as u32;
-        Some(Far { ln, times: 0, distance: below.max(above).max(0), near, usual: near, support })
+        let (low, high) = (nth(counts.iter(), rank)? * BIN, nth(counts.iter().rev(), rank)? * BIN + BIN - 1);
+        Some(Usual { low, high, support: n.min(u32::MAX.into()) as u32 })
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.days.is_empty()
     }
+}
 
-    /// Judges what was paid in the pane `end` for a product that has no history.
-    pub fn judge(&self, paid: &[(i32, u32)], end: u32) -> Option<Far> {
-        farthest(paid.iter().copied(), |ln| self.outside(ln, end)).filter(|far| far.distance > 0)
+impl Usual {
+    /// How far `ln` lies outside.
+    pub fn outside(&self, ln: i32) -> Far {
+        let (below, above) = (self.low - ln, ln - self.high);
+        let near = if below > above { self.low } else { self.high };
+        Far { ln, times: 0, distance: below.max(above).max(0), near, usual: near, support: self.support }
+    }
+
+    /// Judges what was paid for a product that has no history.
+    pub fn judge(&self, paid: &[(i32, u32)]) -> Option<Far> {
+        farthest(paid.iter().copied(), |ln| Some(self.outside(ln))).filter(|far| far.distance > 0)
     }
 }
 
-fn change(histogram: &mut BTreeMap<i32, i64>, bin: i32, by: i64) {
-    let n = histogram.entry(bin).or_default();
-    *n += by;
-    if *n == 0 {
-        histogram.remove(&bin);
+fn change(histogram: &mut Histogram, bin: i32, by: i64) {
+    match histogram.binary_search_by_key(&bin, |count| count.0) {
+        Ok(i) => {
+            histogram[i].1 += by;
+            if histogram[i].1 == 0 {
+                histogram.remove(i);
+            }
+        }
+        Err(i) if by != 0 => histogram.insert(i, (bin, by)),
+        Err(_) => (),
     }
 }
 
 /// The bin of the `i`-th, counted from 0.
-fn nth(mut counts: impl Iterator<Item = (i32, i64)>, mut i: i64) -> Option<i32> {
+fn nth<'a>(mut counts: impl Iterator<Item = &'a (i32, i64)>, mut i: i64) -> Option<i32> {
     counts.find_map(|(bin, n)| {
         i -= n;
-        (i < 0).then_some(bin)
+        (i < 0).then_some(*bin)
     })
 }
 

@@ -101,7 +101,11 @@ impl Seller {
 
     /// The count of a pane changes.
     pub fn count(&mut self, pane: u32, by: [i64; 2], makes: Makes) {
-        let at = self.entries.partition_point(|entry| entry.pane < pane);
+        // Nearly always the newest.
+        let at = match self.entries.back() {
+            Some(last) if last.pane < pane => self.entries.len(),
+            _ => self.entries.partition_point(|entry| entry.pane < pane),
+        };
         if self.entries.get(at).is_none_or(|entry| entry.pane != pane) {
             self.entries.insert(at, Entry { pane, ..Entry::default() });
         }

@@ -15,6 +15,9 @@ pub const OWN_LEAST: u32 = 5;
 /// Fewer prices of a category than this say nothing.
 pub const CATEGORY_LEAST: u32 = 30;
 
+/// So many prices more than needed are left until they are forgotten together.
+const SPARE: usize = 30;
+
 /// How far back own prices count, in milliseconds: 90 days.
 pub const OWN_SPAN: i64 = 90 * 86_400_000;
 
@@ -191,28 +194,33 @@ pub fn price_score(own: &[(i32, u32)], category: &[(i32, u32)], ln: i32) -> Pric
 /// Prices of one product by the instant at which they were paid, exact under cancellation. An instant is what the caller counts
 /// in: milliseconds, or panes.
 ///
-/// 16 bytes for each different price of an instant: those of the last [`OWN`] sales, and of all that may still be cancelled.
+/// 16 bytes for each different price of an instant: those of the last [`OWN`] sales, of all that may still be cancelled, and of up
+/// to [`SPARE`] more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceHistory(Vec<(i64, i32, i32)>);
 
 impl PriceHistory {
     /// `n` sales at a price are added; a cancellation is negative, and may come before its sale.
     pub fn add(&mut self, at: i64, ln: i32, n: i32) {
-        // Nearly always the newest.
-        let i = match self.0.last() {
-            Some(last) if (last.0, last.1) < (at, ln) => Err(self.0.len()),
-            _ => self.0.binary_search_by_key(&(at, ln), |e| (e.0, e.1)),
-        };
-        match i {
-            Ok(i) => {
-                self.0[i].2 += n;
-                if self.0[i].2 == 0 {
+        let i = self.bound((at, ln));
+        match self.0.get_mut(i).filter(|e| (e.0, e.1) == (at, ln)) {
+            Some(known) => {
+                known.2 += n;
+                if known.2 == 0 {
                     self.0.remove(i);
                 }
             }
-            Err(i) if n != 0 => self.0.insert(i, (at, ln, n)),
-            Err(_) => (),
+            None if n != 0 => self.0.insert(i, (at, ln, n)),
+            None => (),
         }
+    }
+
+    /// The place of the first entry that is not before an instant and a price: nearly always one of the last.
+    fn bound(&self, place: (i64, i32)) -> usize {
+        let before = |e: &(i64, i32, i32)| (e.0, e.1) < place;
+        let near = self.0.len().saturating_sub(16);
+        let from = if self.0.get(near).is_some_and(before) { near } else { 0 };
+        from + self.0[from..].partition_point(before)
     }
 
     /// The newest prices paid in `[from, before)`, in the order of `ln`: those of the newest instants that hold at least [`OWN`]
@@ -225,7 +233,7 @@ impl PriceHistory {
     pub fn newest_of(&self, most: u32, from: i64, before: i64, into: &mut Vec<(i32, u32)>) {
         into.clear();
         let mut n = 0;
-        let to = self.0.partition_point(|e| e.0 < before);
+        let to = self.bound((before, i32::MIN));
         let mut oldest = i64::MAX;
         for e in self.0[..to].iter().rev().filter(|e| e.2 > 0) {
             if e.0 < from || (n >= most && e.0 < oldest) {
@@ -245,7 +253,7 @@ impl PriceHistory {
 
     /// The prices paid before an instant with the instant and how often, the newest first.
     pub fn backwards(&self, before: i64) -> impl Iterator<Item = (i64, i32, u32)> {
-        let to = self.0.partition_point(|e| e.0 < before);
+        let to = self.bound((before, i32::MIN));
         self.0[..to].iter().rev().filter(|e| e.2 > 0).map(|e| (e.0, e.1, e.2 as u32))
     }
 
@@ -256,12 +264,15 @@ impl PriceHistory {
 
     /// What was paid at an instant, and how often: counts above 0.
     pub fn at(&self, at: i64) -> impl Iterator<Item = (i32, u32)> {
-        let from = self.0.partition_point(|e| e.0 < at);
+        let from = self.bound((at, i32::MIN));
         self.0[from..].iter().take_while(move |e| e.0 == at).filter(|e| e.2 > 0).map(|e| (e.1, e.2 as u32))
     }
 
     /// Nothing before `done` changes any more, and nobody asks for prices before `from`: forgets what no question can need.
     pub fn forget(&mut self, from: i64, done: i64) {
+        if self.0.len() <= OWN as usize + SPARE && self.0.first().is_none_or(|first| first.0 >= from) {
+            return;
+        }
         let to = self.0.partition_point(|e| e.0 < done);
         let (mut n, mut oldest, mut keep) = (0, i64::MAX, to);
         for (i, e) in self.0[..to].iter().enumerate().rev() {
@@ -275,6 +286,12 @@ impl PriceHistory {
         if keep > 0 {
             self.0.drain(..keep);
         }
+    }
+
+    /// Reads a few of the newest entries, and gives a number that means nothing: see
+    /// [`Profile::touch`](crate::profile::kinds::Profile::touch).
+    pub fn touch(&self) -> usize {
+        self.0.iter().rev().step_by(4).take(8).map(|e| e.2 as usize & 1).sum()
     }
 
     /// Entries held.

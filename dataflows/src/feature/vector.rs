@@ -159,8 +159,9 @@ pub fn vector(b: &Behaviour, tables: &Tables, out: &mut Vec<i64>) {
         let (place, sign) = place(*category);
         affinity[place] += sign * (*spend).max(0);
     }
-    let length = libm::sqrt(affinity.iter().map(|x| *x as f64 * *x as f64).sum::<f64>());
-    affinity.iter().for_each(|x| put(if length > 0.0 { *x as f64 / length } else { 0.0 }));
+    let affinity = affinity.map(|x| if x == 0 { 0.0 } else { x as f64 });
+    let length = libm::sqrt(affinity.iter().map(|x| x * x).sum::<f64>());
+    affinity.iter().for_each(|x| put(if *x == 0.0 { 0.0 } else { x / length }));
 }
 
 #[cfg(test)]

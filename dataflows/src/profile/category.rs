@@ -104,6 +104,10 @@ impl Profile for Category {
         self.scored(e.min(env.pane(fact.at)), env, out);
     }
 
+    fn touch(&self) -> usize {
+        0 // There are few categories.
+    }
+
     fn forget(&mut self, e: u32, env: &Env) {
         let earliest = env.instant(e.saturating_sub(env.reach + 2)) - HALF - 2 * MINUTE;
         let pane = env.pane(earliest.max(0));

@@ -17,7 +17,11 @@ use super::said::Said;
 use super::sums::Sums;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+/// So many keys are fetched at once: what they touch fits the nearest cache.
+const TOUCHED: usize = 16;
 
 /// A key.
 struct Slot<P> {
@@ -76,6 +80,14 @@ impl<P: Profile> Default for Class<P> {
     }
 }
 
+/// A key that a tick speaks of: its place, and which of the records are its own.
+#[derive(Clone, Copy)]
+struct Own {
+    i: u32,
+    from: usize,
+    to: usize,
+}
+
 /// What one tick says of a class.
 pub struct Tick<'a> {
     /// The tick, as a look.
@@ -88,6 +100,13 @@ pub struct Tick<'a> {
     pub last: u32,
     /// Room for sums of a customer.
     pub pad: &'a mut Sums,
+}
+
+/// The first bytes as a number of the same order.
+fn prefix(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+    u64::from_be_bytes(first)
 }
 
 impl<P: Profile> Class<P> {
@@ -139,75 +158,94 @@ impl<P: Profile> Class<P> {
         mut say: impl FnMut(u32, &str, u64, u32, Option<&[i64]>),
     ) {
         let k = tick.k;
-        let mut keys: Vec<u32> = places.chunk_by(|a, b| a == b).map(|places| places[0]).collect();
-        while let Some(mut due) = self.due.first_entry().filter(|d| *d.key() <= k) {
-            keys.append(due.get_mut());
-            due.remove();
+        let mut own: Vec<Own> = vec![];
+        places.chunk_by(|a, b| a == b).fold(0, |from, same| {
+            own.push(Own { i: same[0], from, to: from + same.len() });
+            from + same.len()
+        });
+        while let Some(due) = self.due.first_entry().filter(|d| *d.key() <= k) {
+            own.extend(due.remove().into_iter().map(|i| Own { i, from: 0, to: 0 }));
         }
-        keys.sort_unstable();
-        keys.dedup();
+        // Of a key that is due and has records the records.
+        own.sort_unstable_by_key(|own| (own.i, Reverse(own.to)));
+        own.dedup_by_key(|own| own.i);
         self.said.forget(k.saturating_sub(env.reach));
-        let mut from = 0;
-        for i in keys {
-            let own = &facts[from..from + places[from..].iter().take_while(|place| **place == i).count()];
-            from += own.len();
-            let Some(slot) = &mut self.slots[i as usize] else { continue };
-            let on_time = own.partition_point(|f| env.pane(f.at) + 1 < k);
-            let (late, own) = own.split_at(on_time);
-            self.dues.clear();
-            let panes = late.iter().chain(own).map(|f| env.pane(f.at));
-            let mut seen = None;
-            panes.filter(|pane| seen.replace(*pane) != Some(*pane)).for_each(|pane| self.dues.extend(P::due(pane, env)));
-            self.dues.sort_unstable();
-            self.dues.dedup();
-            self.dues.iter().filter(|d| **d > k).for_each(|d| self.due.entry(*d).or_default().push(i));
-            let (oldest, mut first) = (k.saturating_sub(env.reach), k);
-            if let Some(least) = late.first().map(|f| env.pane(f.at) + 1) {
-                late.iter().for_each(|f| slot.profile.add(f, env));
-                first = least.max(oldest);
-                for fact in late.iter().filter(|f| tick.scores && f.sign > 0) {
-                    let e = env.pane(fact.at);
-                    if e + 1 + env.reach >= k {
-                        slot.profile.begin(e, env, tick.pad);
-                        slot.profile.score(fact, e, env, tick.pad, &mut scored.cells);
-                        scored.tickets.push(fact.ticket);
+        let own = self.by_name(own);
+        for some in own.chunks(TOUCHED) {
+            let live = some.iter().filter_map(|own| self.slots[own.i as usize].as_ref());
+            std::hint::black_box(live.map(|slot| slot.profile.touch()).fold(0, usize::wrapping_add));
+            for Own { i, from, to } in some.iter().copied() {
+                let own = &facts[from..to];
+                let Some(slot) = &mut self.slots[i as usize] else { continue };
+                let on_time = own.partition_point(|f| env.pane(f.at) + 1 < k);
+                let (late, own) = own.split_at(on_time);
+                self.dues.clear();
+                let panes = late.iter().chain(own).map(|f| env.pane(f.at));
+                let mut seen = None;
+                panes.filter(|pane| seen.replace(*pane) != Some(*pane)).for_each(|pane| self.dues.extend(P::due(pane, env)));
+                self.dues.sort_unstable();
+                self.dues.dedup();
+                self.dues.iter().filter(|d| **d > k).for_each(|d| self.due.entry(*d).or_default().push(i));
+                let (oldest, mut first) = (k.saturating_sub(env.reach), k);
+                if let Some(least) = late.first().map(|f| env.pane(f.at) + 1) {
+                    late.iter().for_each(|f| slot.profile.add(f, env));
+                    first = least.max(oldest);
+                    for fact in late.iter().filter(|f| tick.scores && f.sign > 0) {
+                        let e = env.pane(fact.at);
+                        if e + 1 + env.reach >= k {
+                            slot.profile.begin(e, env, tick.pad);
+                            slot.profile.score(fact, e, env, tick.pad, &mut scored.cells);
+                            scored.tickets.push(fact.ticket);
+                        }
                     }
                 }
-            }
-            let missed = &late[..late.partition_point(|f| env.pane(f.at) + 1 < oldest)];
-            let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
-                self.cells.clear();
-                let live = slot.profile.changed(e, if e == oldest { missed } else { &[] }, env);
-                if live {
-                    slot.profile.look(e, env, pad, &mut self.cells);
-                    self.cells.extend(mark(slot.key, e));
-                }
-                let truth = live.then_some(self.cells.as_slice());
-                self.said.say(e, i, truth, |revision| say(e, &slot.name, slot.key, revision, truth));
-            };
-            for e in first..k {
-                if tick.rows && e <= tick.last {
-                    row(slot, e, env, tick.pad);
-                }
-            }
-            if tick.scores && !own.is_empty() {
-                slot.profile.begin(k, env, tick.pad);
-                for same in own.chunk_by(|a, b| a.at == b.at) {
-                    for fact in same.iter().filter(|f| f.sign > 0) {
-                        slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
-                        scored.tickets.push(fact.ticket);
+                let missed = &late[..late.partition_point(|f| env.pane(f.at) + 1 < oldest)];
+                let mut row = |slot: &mut Slot<P>, e: u32, env: &mut Env, pad: &mut Sums| {
+                    self.cells.clear();
+                    let live = slot.profile.changed(e, if e == oldest { missed } else { &[] }, env);
+                    if live {
+                        slot.profile.look(e, env, pad, &mut self.cells);
+                        self.cells.extend(mark(slot.key, e));
                     }
-                    same.iter().for_each(|f| slot.profile.enter(f, k, env, tick.pad));
+                    let truth = live.then_some(self.cells.as_slice());
+                    self.said.say(e, i, truth, |revision| say(e, &slot.name, slot.key, revision, truth));
+                };
+                for e in first..k {
+                    if tick.rows && e <= tick.last {
+                        row(slot, e, env, tick.pad);
+                    }
                 }
-            } else {
-                own.iter().for_each(|f| slot.profile.add(f, env));
+                if tick.scores && !own.is_empty() {
+                    slot.profile.begin(k, env, tick.pad);
+                    for same in own.chunk_by(|a, b| a.at == b.at) {
+                        for fact in same.iter().filter(|f| f.sign > 0) {
+                            slot.profile.score(fact, k, env, tick.pad, &mut scored.cells);
+                            scored.tickets.push(fact.ticket);
+                        }
+                        same.iter().for_each(|f| slot.profile.enter(f, k, env, tick.pad));
+                    }
+                } else {
+                    own.iter().for_each(|f| slot.profile.add(f, env));
+                }
+                if tick.rows && k <= tick.last {
+                    row(slot, k, env, tick.pad);
+                }
+                slot.profile.forget(k, env);
             }
-            if tick.rows && k <= tick.last {
-                row(slot, k, env, tick.pad);
-            }
-            slot.profile.forget(k, env);
         }
         self.sweep(k, env);
+    }
+
+    /// The keys of a tick in the order of their names, in which their rows leave: then nobody needs to move the rows.
+    fn by_name(&self, own: Vec<Own>) -> Vec<Own> {
+        let name = |own: &Own| self.slots[own.i as usize].as_ref().map_or("", |slot| &*slot.name).as_bytes();
+        let first = own.first().map(name).unwrap_or_default();
+        let alike = |common: usize, own: &Own| first[..common].iter().zip(name(own)).take_while(|(a, b)| a == b).count();
+        let common = own.iter().fold(first.len(), alike);
+        // What comes behind the bytes that all begin with decides nearly always, and lies beside what is sorted.
+        let mut named: Vec<(u64, &[u8], Own)> = own.iter().map(|own| (prefix(&name(own)[common..]), name(own), *own)).collect();
+        named.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        named.into_iter().map(|named| named.2).collect()
     }
 
     /// Once a day, forgets the keys of which nothing is known any more.

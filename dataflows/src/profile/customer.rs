@@ -1,11 +1,13 @@
 //! The profile of a customer: features 5, 6, 8, 10, 13, 14 and 15 (DETECTION).
 //!
 //! There are many customers, of whom most buy little: so a customer is a few short lists, and what is said of one is summed up
-//! from them when it is asked for ([`Sums`]), once for a tick and then added to. The lists are panes: of a slide for an hour, of
-//! five minutes for a day, of a day for ninety.
+//! from them when it is asked for ([`Sums`]), once for a tick and then added to. A record lies by itself as long as it can be
+//! cancelled, and until its customer is next spoken of: most customers are one short list. Then it enters panes: of five minutes
+//! for a day, of a day for ninety.
 //!
-//! Memory: about 250 bytes, and 170 for each sale of the last day, 110 for each older one; sales of one (day, category, seller,
-//! step of the price) are one entry, so that a name which stands for many customers stays bounded, too.
+//! Memory: about 200 bytes, and 80 for each record by itself; later 170 for each sale of the last day, 110 for each older one;
+//! sales of one (day, category, seller, step of the price) are one entry, so that a name which stands for many customers stays
+//! bounded, too.
 
 use super::env::{DAY, Env, FIVE, HOUR, MINUTE};
 use super::fact::{Fact, class, sums};
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// Half an hour: what is bought within one is a basket.
 const HALF: i64 = 30 * MINUTE;
 
-/// A sale of the last hour, or the sales of five minutes by payment in the last day.
+/// A record by itself, or the sales of five minutes by payment in the last day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
     /// Event time; of five minutes their begin.
@@ -74,6 +76,14 @@ impl Recent {
     }
 }
 
+impl Day {
+    /// One record.
+    pub fn of(recent: &Recent) -> Day {
+        let Recent { good, units, ln, returns, .. } = *recent;
+        Day { day: good.day, n: good.n, returns, units, ln, ln2: i64::from(good.n) * ln * ln }
+    }
+}
+
 impl Good {
     fn key(&self) -> (u32, u64, u64, u16) {
         (self.day, self.category, self.seller, self.step)
@@ -111,7 +121,9 @@ pub struct Habit {
 /// See the [module](self).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Customer {
+    /// First what is in panes of five minutes, then the records that lie by themselves.
     recent: Vec<Recent>,
+    /// Of all records that do not lie by themselves any more, as `habits` and `goods`.
     days: Vec<Day>,
     habits: Vec<Habit>,
     goods: Vec<Good>,
@@ -148,43 +160,9 @@ impl Profile for Customer {
     const TABLE: Table = Table::CustomerFeatures;
 
     fn add(&mut self, fact: &Fact, _env: &Env) {
-        let new = Recent::of(fact);
-        let Recent { at, good, units, ln, payment, returns, .. } = new;
-        let (n, day) = (good.n, good.day);
-        let place = self.recent.partition_point(|r| r.at <= at);
+        let place = self.recent.partition_point(|r| r.at <= fact.at);
         room(&mut self.recent);
-        self.recent.insert(place, new);
-        let new = Day { day, n, returns, units, ln, ln2: i64::from(n) * ln * ln };
-        merge(
-            &mut self.days,
-            |d| d.day,
-            new,
-            |d, new| {
-                d.n += new.n;
-                d.returns += new.returns;
-                d.units += new.units;
-                d.ln += new.ln;
-                d.ln2 = d.ln2.saturating_add(new.ln2);
-                *d == Day { day, ..Day::default() }
-            },
-        );
-        if n == 0 {
-            return;
-        }
-        merge(
-            &mut self.habits,
-            |h| (h.half, h.payment),
-            Habit { half: (at / HALF) as u32, payment, n },
-            |h, new| {
-                h.n += new.n;
-                h.n == 0
-            },
-        );
-        merge(&mut self.goods, Good::key, good, |g, new| {
-            g.n += new.n;
-            g.cents += new.cents;
-            g.n == 0 && g.cents == 0
-        });
+        self.recent.insert(place, Recent::of(fact));
     }
 
     /// Whether the customer has a row at `e`: lines, units, cents or returns entered at `e`, or left the hour.
@@ -220,6 +198,13 @@ impl Profile for Customer {
         pad.last = self.last(env.instant(e));
     }
 
+    fn touch(&self) -> usize {
+        let recent =
+            self.recent.first().map_or(0, |r| usize::from(r.payment)) + self.recent.last().map_or(0, |r| r.returns as usize & 1);
+        let days = self.days.first().map_or(0, |d| d.day as usize) + self.habits.first().map_or(0, |h| h.half as usize);
+        recent + days + self.goods.first().map_or(0, |g| g.day as usize)
+    }
+
     fn forget(&mut self, e: u32, env: &Env) {
         let done = env.instant(env.done(e));
         let earliest = e.saturating_sub(env.reach + 2);
@@ -236,6 +221,7 @@ impl Profile for Customer {
                 }
             }
             let fine: Vec<Recent> = self.recent.splice(coarse..end, []).collect();
+            fine.iter().for_each(|r| self.settle(r));
             let at = |r: &Recent| r.at / FIVE * FIVE;
             for r in fine.iter().filter(|r| at(r) >= five && (r.good.n != 0 || r.good.cents != 0)) {
                 let good = Good { n: r.good.n, cents: r.good.cents, ..Good::default() };
@@ -274,6 +260,41 @@ impl Profile for Customer {
 }
 
 impl Customer {
+    /// A record enters the panes of its day.
+    fn settle(&mut self, recent: &Recent) {
+        let Recent { at, good, payment, .. } = *recent;
+        merge(
+            &mut self.days,
+            |d| d.day,
+            Day::of(recent),
+            |d, new| {
+                d.n += new.n;
+                d.returns += new.returns;
+                d.units += new.units;
+                d.ln += new.ln;
+                d.ln2 = d.ln2.saturating_add(new.ln2);
+                *d == Day { day: d.day, ..Day::default() }
+            },
+        );
+        if good.n == 0 {
+            return;
+        }
+        merge(
+            &mut self.habits,
+            |h| (h.half, h.payment),
+            Habit { half: (at / HALF) as u32, payment, n: good.n },
+            |h, new| {
+                h.n += new.n;
+                h.n == 0
+            },
+        );
+        merge(&mut self.goods, Good::key, good, |g, new| {
+            g.n += new.n;
+            g.cents += new.cents;
+            g.n == 0 && g.cents == 0
+        });
+    }
+
     /// Sums up what a look at `e` sees.
     pub fn sum(&self, e: u32, env: &Env, into: &mut Sums) {
         let day = |days: i64| env.from(e, days * DAY, DAY);
@@ -286,17 +307,12 @@ impl Customer {
         }
         self.habits.iter().filter(|h| i64::from(h.half) * HALF >= i64::from(old) * DAY).for_each(|h| into.habit(h));
         self.goods.iter().filter(|g| g.day >= old).for_each(|g| into.good(g, env));
-        let five = i64::from(env.from(e, DAY, FIVE)) * FIVE;
-        let from = self.recent.partition_point(|r| r.at < five);
-        let until = env.instant(e);
-        for r in &self.recent[from..] {
-            if r.at < until {
-                into.recent(r, 1);
-            } else {
-                // What comes after the look is in the lists of days already.
-                into.sale(r, -1, env);
-            }
-        }
+        let (five, until) = (i64::from(env.from(e, DAY, FIVE)) * FIVE, env.instant(e));
+        let before = |instant: i64| self.recent.partition_point(|r| r.at < instant);
+        let (from, to) = (before(five), before(until));
+        self.recent[from.min(to)..to].iter().for_each(|r| into.recent(r));
+        let alone = self.recent[..to].iter().filter(|r| !r.coarse && r.good.day >= old);
+        alone.for_each(|r| into.sale(r, r.good.day >= month, r.good.day >= long && r.good.day < week, env));
         into.last = self.last(until);
     }
 

@@ -33,6 +33,9 @@ pub trait Profile: Default + 'static {
     fn enter(&mut self, fact: &Fact, _e: u32, env: &Env, _pad: &mut Sums) {
         self.add(fact, env);
     }
+    /// Reads a little of each list that a look reads, and gives a number that means nothing. Of several keys these reads do not wait
+    /// for each other, as those of the looks do.
+    fn touch(&self) -> usize;
     /// Forgets what no look from `e` on can need.
     fn forget(&mut self, e: u32, env: &Env);
     /// Whether nothing is known of it any more.

@@ -4,7 +4,8 @@
 //! adding and taking away the lines between: a deletion of the customer with the most lines, or of the last sale, is then an
 //! ordinary line of the other sign. Counts are kept by count, so that the greatest is known after any change.
 //!
-//! Memory: 40 bytes for each line of the last two hours, and about 50 for each customer of the hour, 80 more with orders.
+//! Memory: 40 bytes for each line of the last two hours, and about 70 for each customer of the hour: one entry of one table, which
+//! is found once for a line.
 
 use super::env::{Env, MINUTE};
 use super::fact::{Fact, class};
@@ -41,6 +42,47 @@ pub fn differ(lines: impl Iterator<Item = Line>) -> bool {
     net.values().any(|&n| n != 0)
 }
 
+/// A customer of the hour at hand.
+#[derive(Clone, Debug, Default)]
+struct Person {
+    /// Net lines.
+    net: i64,
+    /// Net lines of a pane, of the first one here: nearly always it is the only one. Kept where orders are counted.
+    one: (u32, i32),
+    more: Vec<(u32, i32)>,
+}
+
+impl Person {
+    /// Adds to a pane. Gives by how much the number of minutes with a pane above 0 changes.
+    fn order(&mut self, pane: u32, by: i32, env: &Env) -> i64 {
+        let place = self.more.iter().position(|p| p.0 == pane);
+        let known = match place {
+            Some(i) => &mut self.more[i],
+            None if self.one.1 == 0 || self.one.0 == pane => {
+                self.one.0 = pane;
+                &mut self.one
+            }
+            None => {
+                self.more.push((pane, 0));
+                let last = self.more.len() - 1;
+                &mut self.more[last]
+            }
+        };
+        let before = known.1 > 0;
+        known.1 += by;
+        let after = known.1 > 0;
+        self.more.retain(|p| p.1 != 0);
+        let minute = |pane: u32| env.instant(pane) / MINUTE;
+        let alike = |p: &(u32, i32)| p.0 != pane && p.1 > 0 && minute(p.0) == minute(pane);
+        let beside = alike(&self.one) || self.more.iter().any(alike);
+        if beside { 0 } else { i64::from(after) - i64::from(before) }
+    }
+
+    fn is_nobody(&self) -> bool {
+        self.net == 0 && self.one.1 == 0 && self.more.is_empty()
+    }
+}
+
 /// See the [module](self).
 #[derive(Clone, Debug, Default)]
 pub struct People {
@@ -49,15 +91,14 @@ pub struct People {
     e: u32,
     lo: usize,
     hi: usize,
-    net: HashMap<u64, i64>,
+    people: HashMap<u64, Person>,
     /// By number of lines above 0: how many customers have so many. The last one is not 0.
     ranks: Vec<u32>,
     buyers: Buyers,
     /// Net lines by category, in the order of categories.
     mix: Vec<(u64, i64)>,
-    /// Net lines by (pane, customer), and by (minute, customer) the panes in which they are above 0.
-    panes: HashMap<(u32, u64), i64>,
-    minutes: HashMap<(u32, u64), u32>,
+    /// Distinct (customer, minute) with a pane above 0.
+    orders: i64,
     /// The first and the last sale of all that was forgotten.
     first: Option<i64>,
     last: Option<i64>,
@@ -113,6 +154,13 @@ impl People {
         self.e = e;
     }
 
+    /// See [`Profile::touch`](super::kinds::Profile::touch).
+    pub fn touch(&self) -> usize {
+        let line = |i: usize| self.lines.get(i).map_or(0, |l| l.n as usize & 1);
+        let mix = self.mix.first().map_or(0, |m| m.1 as usize & 1);
+        line(0) + line(self.lo) + line(self.hi) + mix + self.ranks.last().map_or(0, |n| *n as usize)
+    }
+
     /// The lines of a pane.
     pub fn pane(&self, pane: u32, env: &Env) -> impl Iterator<Item = Line> {
         let bound = |pane: u32| self.lines.partition_point(|l| env.pane(l.at) < pane);
@@ -126,17 +174,17 @@ impl People {
             self.buyers.anonymous += by;
             return;
         }
-        let net = self.net.entry(line.customer).or_default();
-        let (before, after) = (*net, *net + by);
-        *net = after;
-        if after == 0 {
-            self.net.remove(&line.customer);
+        let person = self.people.entry(line.customer).or_default();
+        let (before, after) = (person.net, person.net + by);
+        person.net = after;
+        if env.orders {
+            self.orders += person.order(env.pane(line.at), by as i32, env);
+        }
+        if person.is_nobody() {
+            self.people.remove(&line.customer);
         }
         self.rank(before, -1);
         self.rank(after, 1);
-        if env.orders {
-            self.order(env.pane(line.at), line.customer, by, env);
-        }
     }
 
     fn rank(&mut self, n: i64, sign: i64) {
@@ -154,25 +202,6 @@ impl People {
         self.buyers.squares += sign * n * n;
     }
 
-    fn order(&mut self, pane: u32, customer: u64, by: i64, env: &Env) {
-        let net = self.panes.entry((pane, customer)).or_default();
-        let before = *net > 0;
-        *net += by;
-        let after = *net > 0;
-        if *net == 0 {
-            self.panes.remove(&(pane, customer));
-        }
-        if before == after {
-            return;
-        }
-        let minute = ((env.instant(pane) / MINUTE) as u32, customer);
-        let live = self.minutes.entry(minute).or_default();
-        *live = if after { *live + 1 } else { *live - 1 };
-        if *live == 0 {
-            self.minutes.remove(&minute);
-        }
-    }
-
     /// The customers of the hour at hand.
     pub fn buyers(&self) -> Buyers {
         Buyers { most: self.ranks.len().saturating_sub(1) as i64, ..self.buyers }
@@ -180,7 +209,7 @@ impl People {
 
     /// Distinct (customer, minute), plus the lines without a customer, of the hour at hand.
     pub fn orders(&self) -> i64 {
-        self.minutes.len() as i64 + self.buyers.anonymous
+        self.orders + self.buyers.anonymous
     }
 
     /// Net lines of the hour at hand by category, in the order of categories.
@@ -216,11 +245,14 @@ impl People {
         let mut begin = 0;
         while self.first.is_none() && begin < self.hi {
             let at = self.lines[begin].at;
-            let end = self.lines.partition_point(|l| l.at <= at);
-            if self.lines.range(begin..end).map(|l| l.n).sum::<i64>() > 0 {
+            let mut n = 0;
+            while let Some(line) = self.lines.get(begin).filter(|l| l.at == at) {
+                n += line.n;
+                begin += 1;
+            }
+            if n > 0 {
                 return Some(at);
             }
-            begin = end;
         }
         self.first
     }

@@ -1,7 +1,7 @@
 //! The profile of a product: features 10, 12, 14 and 16, and what a sale is compared with in 3 and 9 (DETECTION).
 //!
-//! Memory: 16 bytes for each price of an instant, of the last 60 sales and the last two hours; 48 for each pane of a slide with a
-//! sale in the last two hours, 40 for each hour with one in 37 days; 2 KiB for a product that sells once an hour, 36 KiB for one
+//! Memory: 16 bytes for each price of an instant, of the last 60 to 90 sales and the last two hours; 48 for each pane of a slide with
+//! a sale in the last two hours, 40 for each hour with one in 37 days; 2 KiB for a product that sells once an hour, 36 KiB for one
 //! that sells all the time.
 
 use super::columns::NULL;
@@ -81,6 +81,10 @@ impl Profile for Product {
     fn score(&mut self, fact: &Fact, e: u32, env: &mut Env, _pad: &mut Sums, out: &mut Vec<i64>) {
         self.cells(e, fact.at, env, out);
         self.compared(fact, e, env, out);
+    }
+
+    fn touch(&self) -> usize {
+        self.slides.touch() + self.hours.touch() + self.prices.touch()
     }
 
     fn forget(&mut self, e: u32, env: &Env) {

@@ -71,6 +71,12 @@ impl<const N: usize, const H: usize> Ring<N, H> {
         }
     }
 
+    /// See [`Profile::touch`](super::kinds::Profile::touch).
+    pub fn touch(&self) -> usize {
+        let pane = |i: usize| self.panes.get(i).map_or(0, |p| p.0 as usize);
+        self.at.iter().map(|at| pane(*at)).sum::<usize>() + pane(self.panes.len().saturating_sub(1))
+    }
+
     /// The sums of a horizon, from its first pane to the newest.
     pub fn total(&self, horizon: usize) -> [i64; N] {
         self.totals[horizon]

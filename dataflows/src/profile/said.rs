@@ -17,25 +17,32 @@ struct Row {
 
 /// By look and key: about 30 bytes a row of the looks within the allowed lateness.
 #[derive(Clone, Debug, Default)]
-pub struct Said(BTreeMap<u32, HashMap<u32, Row>>);
+pub struct Said {
+    looks: BTreeMap<u32, HashMap<u32, Row>>,
+    /// The bytes of a row at hand.
+    bytes: Vec<u8>,
+}
 
-fn hash(cells: &[i64]) -> u64 {
-    let mut bytes = Vec::with_capacity(cells.len() * 8);
-    cells.iter().for_each(|c| bytes.extend_from_slice(&c.to_le_bytes()));
-    xxh3_64(&bytes)
+fn hash(cells: &[i64], bytes: &mut Vec<u8>) -> u64 {
+    bytes.clear();
+    bytes.extend(cells.iter().flat_map(|c| c.to_le_bytes()));
+    xxh3_64(bytes)
 }
 
 impl Said {
     /// Forgets the looks before `e`.
     pub fn forget(&mut self, e: u32) {
-        while self.0.first_key_value().is_some_and(|x| *x.0 < e) {
-            self.0.pop_first();
+        while self.looks.first_key_value().is_some_and(|x| *x.0 < e) {
+            self.looks.pop_first();
         }
     }
 
     /// The truth of a row; says it with its revision where it differs from what was said.
     pub fn say(&mut self, e: u32, key: u32, truth: Option<&[i64]>, say: impl FnOnce(u32)) {
-        let rows = self.0.entry(e).or_default();
+        // A look has about as many rows as the one before.
+        let last = self.looks.last_key_value().map_or(0, |last| last.1.len());
+        let rows = self.looks.entry(e).or_insert_with(|| HashMap::with_capacity(last));
+        let mut hash = |cells| hash(cells, &mut self.bytes);
         let known = rows.get_mut(&key);
         match (truth, known) {
             (None, None) => (),
@@ -62,7 +69,7 @@ impl Said {
     /// By key: look, hash, next revision, whether it stands.
     pub fn by_key(&self) -> HashMap<u32, Vec<(u32, u64, u32, bool)>> {
         let mut all: HashMap<u32, Vec<_>> = HashMap::new();
-        for (e, rows) in &self.0 {
+        for (e, rows) in &self.looks {
             rows.iter().for_each(|(key, row)| all.entry(*key).or_default().push((*e, row.hash, row.next, row.live)));
         }
         all
@@ -70,7 +77,7 @@ impl Said {
 
     /// Takes up what was said of a key.
     pub fn restore(&mut self, key: u32, (e, hash, next, live): (u32, u64, u32, bool)) {
-        self.0.entry(e).or_default().insert(key, Row { hash, next, live });
+        self.looks.entry(e).or_default().insert(key, Row { hash, next, live });
     }
 }
 

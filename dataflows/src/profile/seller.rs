@@ -100,6 +100,10 @@ impl Profile for Seller {
         self.cells(e, fact.at, env, out);
     }
 
+    fn touch(&self) -> usize {
+        self.slides.touch() + self.fives.touch() + self.hours.touch() + self.people.touch() + self.month.touch()
+    }
+
     fn forget(&mut self, e: u32, env: &Env) {
         let earliest = e.saturating_sub(env.reach + 2);
         self.people.seek(e, env);

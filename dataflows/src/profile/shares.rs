@@ -60,6 +60,11 @@ impl Shares {
         self.from = from;
     }
 
+    /// See [`Profile::touch`](super::kinds::Profile::touch).
+    pub fn touch(&self) -> usize {
+        self.days.back().map_or(0, |d| d.0 as usize) + self.totals.first().map_or(0, |t| t.1 as usize & 1)
+    }
+
     /// Net lines of the horizon by key, in the order of keys.
     pub fn totals(&self) -> &[(u64, i64)] {
         &self.totals

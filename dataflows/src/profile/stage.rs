@@ -39,6 +39,9 @@ pub struct Parts {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Held {
     facts: Vec<Fact>,
+    /// Of each record the place of its customer, if that is this worker's: it was sought when it came.
+    #[serde(skip)]
+    customers: Vec<u32>,
     lots: Vec<Lot>,
     paid: Vec<Paid>,
     bought: Vec<Bought>,
@@ -81,8 +84,9 @@ struct Desk<'a> {
     s: u32,
     k: u32,
     last: u32,
-    /// In order.
-    held: &'a [Fact],
+    held: &'a Held,
+    /// The records in order.
+    order: &'a [u32],
     env: &'a mut Env,
     pad: &'a mut Sums,
     together: &'a Together,
@@ -126,12 +130,17 @@ impl Stage {
         categories.iter().filter(|n| own(&n.0)).for_each(|(key, name)| _ = self.categories.place(*key, Some(name), k));
         let (names, mut ends) = (&told.customers.0, told.customers.1.iter());
         let mut from = 0;
-        for fact in told.facts.iter().filter(|f| f.roles >> class::CUSTOMER & 1 == 1) {
-            let end = ends.next().map_or(from, |end| *end as usize);
-            self.customers.place(fact.keys[class::CUSTOMER], names.get(from..end), k);
-            from = end;
-        }
         let held = self.held.entry(told.s).or_default();
+        for fact in &told.facts {
+            held.customers.push(if fact.roles >> class::CUSTOMER & 1 == 1 {
+                let end = ends.next().map_or(from, |end| *end as usize);
+                let name = names.get(from..end);
+                from = end;
+                self.customers.place(fact.keys[class::CUSTOMER], name, k)
+            } else {
+                0
+            });
+        }
         if held.facts.is_empty() {
             held.facts = told.facts;
         } else {
@@ -170,12 +179,13 @@ impl Stage {
     pub fn tick(&mut self, s: u32, last: u32, mut give: impl FnMut(Batch), mut part: impl FnMut(Parts)) {
         let k = self.look(s);
         let mut held = self.held.remove(&s).unwrap_or_default();
-        held.facts.sort_unstable();
-        held.lots.into_iter().for_each(|lot| self.env.population.learn(lot));
+        let mut order: Vec<u32> = (0..held.facts.len() as u32).collect();
+        order.sort_unstable_by(|a, b| held.facts[*a as usize].cmp(&held.facts[*b as usize]));
+        std::mem::take(&mut held.lots).into_iter().for_each(|lot| self.env.population.learn(lot));
         let early = self.env.whole_hours(k.saturating_sub(self.env.reach + 1));
         self.env.population.advance(early, self.env.whole_hours(k));
         let lateness = i64::from(self.env.reach) * self.env.slide;
-        self.together.learn(k, self.env.instant(k), lateness, held.bought);
+        self.together.learn(k, self.env.instant(k), lateness, std::mem::take(&mut held.bought));
         if self.plan.profiles.scores {
             self.pay(s, k, &held.paid).into_iter().for_each(&mut part);
         }
@@ -183,7 +193,8 @@ impl Stage {
             s,
             k,
             last: ((self.plan.millis(last) / self.env.slide).min(u32::MAX.into())) as u32,
-            held: &held.facts,
+            held: &held,
+            order: &order,
             env: &mut self.env,
             pad: &mut self.pad,
             together: &self.together,
@@ -244,11 +255,15 @@ impl Stage {
         let (me, peers) = (self.me, self.peers);
         let own = |key: u64| owner(key, peers) == me;
         for (s, held) in saved.held {
+            let k = self.look(s);
             let to = self.held.entry(s).or_default();
             for fact in held.facts {
                 let mine = (0..class::COUNT).filter(|c| own(fact.keys[*c])).map(|c| 1u8 << c).sum::<u8>();
                 if fact.roles & mine != 0 {
-                    to.facts.push(Fact { roles: fact.roles & mine, ..fact });
+                    let roles = fact.roles & mine;
+                    let customer = roles >> class::CUSTOMER & 1 == 1;
+                    to.customers.push(if customer { self.customers.place(fact.keys[class::CUSTOMER], None, k) } else { 0 });
+                    to.facts.push(Fact { roles, ..fact });
                 }
             }
             if worker == 0 {
@@ -274,10 +289,14 @@ impl Desk<'_> {
         if !rows && !scores {
             return;
         }
-        let mine = self.held.iter().zip(0u32..).filter(|(fact, _)| fact.roles >> c & 1 == 1);
-        let mut order: Vec<(u32, u32)> = mine.map(|(fact, i)| (of.place(fact.keys[c], None, k), i)).collect();
+        let mine = self.order.iter().map(|i| *i as usize).filter(|i| self.held.facts[*i].roles >> c & 1 == 1);
+        let mut places = |i: usize| match c {
+            class::CUSTOMER => self.held.customers[i],
+            _ => of.place(self.held.facts[i].keys[c], None, k),
+        };
+        let mut order: Vec<(u32, u32, usize)> = mine.zip(0..).map(|(i, rank)| (places(i), rank, i)).collect();
         order.sort_unstable();
-        let (places, facts): (Vec<u32>, Vec<Fact>) = order.into_iter().map(|(place, i)| (place, self.held[i as usize])).unzip();
+        let (places, facts): (Vec<u32>, Vec<Fact>) = order.into_iter().map(|(place, _, i)| (place, self.held.facts[i])).unzip();
         let mut scored = Scored { tickets: vec![], cells: vec![] };
         let mut batch = Batch::new(self.s, P::TABLE);
         batch.reserve(self.rooms[c]);

@@ -128,9 +128,9 @@ impl Sums {
         self.shares += n * i64::from(env.sums(self.e).share(good.category, good.step));
     }
 
-    /// Adds what is recent only.
-    pub fn recent(&mut self, recent: &Recent, sign: i64) {
-        let (n, cents) = (sign * i64::from(recent.good.n), sign * recent.good.cents);
+    /// Adds to what is recent only.
+    pub fn recent(&mut self, recent: &Recent) {
+        let (n, cents) = (i64::from(recent.good.n), recent.good.cents);
         for (h, from) in self.from.into_iter().enumerate() {
             if recent.at >= from {
                 self.lines[h] += n;
@@ -148,30 +148,22 @@ impl Sums {
         }
     }
 
-    /// Adds a sale to all that is not recent only, or takes it away.
-    pub fn sale(&mut self, recent: &Recent, sign: i64, env: &Env) {
-        let n = sign * i64::from(recent.good.n);
-        let one = Day {
-            day: recent.good.day,
-            n: n as i32,
-            returns: sign as i32 * recent.returns,
-            units: sign * recent.units,
-            ln: sign * recent.ln,
-            ln2: n * recent.ln * recent.ln,
-        };
-        self.day(&one);
-        self.refund(true, false, n, one.returns.into());
-        if n != 0 {
-            self.habit(&Habit { half: (recent.at / (30 * MINUTE)) as u32, payment: recent.payment, n: n as i32 });
-            self.good(&Good { n: n as i32, cents: sign * recent.good.cents, ..recent.good }, env);
+    /// Adds one record to all that is not recent only; for `month` and `earlier` see [`Sums::refund`].
+    pub fn sale(&mut self, recent: &Recent, month: bool, earlier: bool, env: &Env) {
+        let good = &recent.good;
+        self.day(&Day::of(recent));
+        self.refund(month, earlier, good.n.into(), recent.returns.into());
+        if good.n != 0 {
+            self.habit(&Habit { half: (recent.at / (30 * MINUTE)) as u32, payment: recent.payment, n: good.n });
+            self.good(good, env);
         }
     }
 
     /// Adds a record of the tick at hand.
     pub fn add(&mut self, fact: &Fact, env: &Env) {
         let recent = Recent::of(fact);
-        self.recent(&recent, 1);
-        self.sale(&recent, 1, env);
+        self.recent(&recent);
+        self.sale(&recent, true, false, env);
     }
 
     /// The columns, see [`columns`](super::columns).

@@ -49,8 +49,10 @@ impl Writer {
     }
 }
 
+#[inline]
 fn value(kind: Type, x: i64, out: &mut Vec<u8>) {
     match kind {
+        Type::Integer if (0..10).contains(&x) => out.push(b'0' + x as u8),
         Type::Money => money(x, out),
         Type::Fraction => millionths(x, out),
         Type::Level => string([PriceLevel::Product, PriceLevel::Category, PriceLevel::None][x as usize % 3].name(), out),

@@ -100,9 +100,13 @@ pub fn millionths(n: i64, out: &mut Vec<u8>) {
         out.push(b'-');
     }
     let n = n.unsigned_abs();
-    integer(n / 1_000_000, out);
-    let rest = (n % 1_000_000) as u32;
+    let (whole, rest) = (n / 1_000_000, (n % 1_000_000) as u32);
     let ([a, b], [c, d], [e, f]) = (pair(rest / 10_000), pair(rest / 100 % 100), pair(rest % 100));
+    if whole < 10 {
+        // Nearly always: one piece of a known length.
+        return out.extend_from_slice(&[b'0' + whole as u8, b'.', a, b, c, d, e, f]);
+    }
+    integer(whole, out);
     out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
 }
 

@@ -5,7 +5,7 @@ use super::{Said, first_end};
 use crate::detect::amounts::Amounts;
 use crate::detect::keyed::Keyed;
 use crate::detect::large_order::{self, Limit, Whales};
-use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Verdict};
+use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Usual, Verdict};
 use crate::detect::signal::{Found, Signal};
 use crate::detect::ticket::{Base, Baseline, Lines, SCALES, Spans, surge};
 use crate::dictionary::identity;
@@ -220,12 +220,13 @@ impl Categories {
                 self.said.say(s, subject(Kind::LargeOrder), end, large, &mut out.signals);
                 end += slide;
             }
-            let mut shift = (0, 0);
+            let mut beside = (0, 0, None);
             for ((end, product), verdict) in &category.priced {
-                if shift.0 != *end {
-                    shift = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z));
+                if beside.0 != *end {
+                    beside = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z), category.prices.usual(*end));
                 }
-                let found = category.price(*end, slide, verdict, shift.1, self.thresholds).filter(|_| *end <= last);
+                let (_, shift, usual) = beside;
+                let found = price(*end - slide, verdict, shift, usual, self.thresholds).filter(|_| *end <= last);
                 let subject = Subject { kind: Kind::PriceAnomaly, level: Level::Product, key: product.clone() };
                 self.said.say(s, subject, *end, found, &mut out.signals);
             }
@@ -320,13 +321,15 @@ impl Category {
         let pane = self.near.iter().find(|near| near.end == end).filter(|_| holds);
         pane.map_or(0, |near| near.lines.mean_above())
     }
+}
 
-    fn price(&self, end: u32, slide: u32, verdict: &Verdict, shift: i64, thresholds: Thresholds) -> Option<Found> {
-        let far = match verdict {
-            Verdict::Quiet => return None,
-            Verdict::Own(far) => *far,
-            Verdict::Unsettled(paid) => self.prices.judge(paid, end)?,
-        };
-        price_anomaly::found(&far.beside(shift), matches!(verdict, Verdict::Own(_)), end - slide, thresholds)
-    }
+/// What is said of the prices of a product in the pane that begins at `start`, when those of its category have moved by `shift`
+/// and were `usual` before.
+fn price(start: u32, verdict: &Verdict, shift: i64, usual: Option<Usual>, thresholds: Thresholds) -> Option<Found> {
+    let far = match verdict {
+        Verdict::Quiet => return None,
+        Verdict::Own(far) => *far,
+        Verdict::Unsettled(paid) => usual?.judge(paid)?,
+    };
+    price_anomaly::found(&far.beside(shift), matches!(verdict, Verdict::Own(_)), start, thresholds)
 }

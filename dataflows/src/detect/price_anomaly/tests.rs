@@ -136,7 +136,7 @@ proptest! {
         let (ln, end) = ask;
         let mut bins: Vec<i32> = list.iter().filter(|s| s.0 >= 1 && s.1 < end).map(|s| s.2.div_euclid(100)).collect();
         bins.sort_unstable();
-        let found = prices.outside(ln, end);
+        let found = prices.usual(end).map(|usual| usual.outside(ln));
         prop_assert_eq!(found.is_some(), bins.len() >= 30);
         if let Some(far) = found {
             let rank = (bins.len() - 1) / 200;

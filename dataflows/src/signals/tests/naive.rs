@@ -209,7 +209,7 @@ impl Naive {
                 let mut all = price_anomaly::CategoryPrices::default();
                 let of_category = self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane < end);
                 of_category.for_each(|r| all.add(1, r.pane, ln4(r.cents), r.n.into()));
-                let Some(far) = all.outside(*ln, u32::MAX) else { continue };
+                let Some(far) = all.usual(u32::MAX).map(|usual| usual.outside(*ln)) else { continue };
                 price_anomaly::Far { times, ..far }
             };
             if best.is_none_or(|best| (far.distance, -far.ln) > (best.distance, -best.ln)) {
