@@ -6,7 +6,8 @@
 //! event ticks of a key gives all its changes.
 //!
 //! Contract, between [`align`] and what follows it:
-//! 1. `align` sits directly before each arrangement that feeds [`count`] or [`greatest`].
+//! 1. `align` sits directly before each arrangement that feeds [`count`] or [`greatest`], and before
+//!    [`serve`](crate::serve::serve), which counts by itself.
 //! 2. Behind it the frontier is a single element `(s - lateness, s)`; asserted in debug builds by the batches' uppers.
 //! 3. No update reaches back further than `lateness` event ticks; not asserted here: an update before the capability is
 //!    caught by timely in debug builds.
@@ -31,18 +32,10 @@ use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::KeySpine;
 use sorter::Sorter;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::Exchange;
 
 /// An arrangement by key whose difference carries the aggregate.
 pub type Keyed<'s, K, R> = Arranged<'s, TraceAgent<KeySpine<K, Bi, R>>>;
-
-/// Arranges where the updates already are: the caller has brought each key to its owner.
-pub fn arrange_here<'s, K: ExchangeData, R: ExchangeData + Semigroup>(
-    c: VecCollection<'s, Bi, (K, ()), R>,
-    name: &str,
-) -> Keyed<'s, K, R> {
-    arrange_core::<_, _, Sorter<K, R>, KeySpine<K, Bi, R>>(c.inner, Pipeline, name, |_, _| Sorter::default())
-}
 
 /// Arranges on worker 0, for what is few and global.
 pub fn arrange_first<'s, K: ExchangeData, R: ExchangeData + Semigroup>(

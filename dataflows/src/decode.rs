@@ -13,6 +13,7 @@
 //!
 //! Names are interned only for records that are valid, so that garbage does not fill the dictionaries.
 
+mod bytes;
 mod carried;
 mod csv;
 mod fallback;
@@ -215,7 +216,7 @@ impl Decoder {
             self.validator.latest = time.map_or(i64::MAX, |time| time.saturating_add(self.max_future));
             let fate = &mut Fate { names, to: &mut to };
             let place = Place { at: value.start, offset };
-            match fate.text(&bytes[value.clone()], value.start) {
+            match fate.text(&bytes[value.clone()], value.start, None) {
                 Some(line) if line.bytes().all(|b| b.is_ascii_whitespace()) => {
                     fate.unread("bad_json", "the message has no value".into(), span(line, value.start));
                 }
@@ -234,11 +235,16 @@ impl Decoder {
         let guess = until.saturating_sub(from) / 256;
         fate.to.sales.reserve(guess);
         fate.to.spans.reserve(guess);
+        let all =
+            &bytes[..until.checked_sub(1).map_or(0, |last| memchr(b'\n', &bytes[last..]).map_or(bytes.len(), |k| last + k))];
+        // Whether the records are UTF-8 is asked once for all of them, and of each only when one is not.
+        let text = simdutf8::basic::from_utf8(all.get(from..).unwrap_or_default()).ok();
         let mut at = from;
         while at < until {
-            let stop = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |k| at + k);
-            let end = if stop > at && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
-            if let Some(line) = fate.readable(&bytes[at..end], at, None) {
+            let stop = memchr(b'\n', &all[at..]).map_or(all.len(), |k| at + k);
+            let end = if stop > at && all[stop - 1] == b'\r' { stop - 1 } else { stop };
+            let known = text.map(|text| &text[at - from..end - from]);
+            if let Some(line) = fate.readable(&all[at..end], at, None, known) {
                 self.line(line, Place { at, offset: fate.to.base + at as u64 }, fate);
             }
             at = stop + 1;
@@ -269,7 +275,7 @@ impl Decoder {
         while at < until {
             cells.clear();
             let extent = csv::record(bytes, at, self.schema.delimiter, |cell| cells.push(cell));
-            if let Some(line) = fate.readable(&bytes[at..extent.end], at, Some(self.schema.delimiter)) {
+            if let Some(line) = fate.readable(&bytes[at..extent.end], at, Some(self.schema.delimiter), None) {
                 if extent.open {
                     fate.unread("bad_csv", "a quote is still open at the end of the input".into(), span(line, at));
                 } else if cells.len() != columns.len() {
@@ -336,25 +342,25 @@ struct Fate<'a> {
 }
 
 impl Fate<'_> {
-    /// The bytes of a record as text, unless it is blank, or refused here.
+    /// The bytes of a record as text, unless it is blank, or refused here. `known`: when they are known to be text.
     #[inline]
-    fn readable<'b>(&mut self, bytes: &'b [u8], at: usize, delimiter: Option<u8>) -> Option<&'b str> {
+    fn readable<'b>(&mut self, bytes: &'b [u8], at: usize, delimiter: Option<u8>, known: Option<&'b str>) -> Option<&'b str> {
         if bytes.iter().all(|&b| b.is_ascii_whitespace() && Some(b) != delimiter) {
             return None;
         }
-        self.text(bytes, at)
+        self.text(bytes, at, known)
     }
 
     /// The bytes of a record as text, unless it is refused here.
     #[inline]
-    fn text<'b>(&mut self, bytes: &'b [u8], at: usize) -> Option<&'b str> {
+    fn text<'b>(&mut self, bytes: &'b [u8], at: usize, known: Option<&'b str>) -> Option<&'b str> {
         let span = Span { start: at as u32, end: (at + bytes.len()) as u32 };
         if bytes.len() > MAX_RECORD {
             let problem = format!("{} bytes, a record may have {MAX_RECORD}", bytes.len());
             self.unread("record_too_large", problem, span);
             return None;
         }
-        match std::str::from_utf8(bytes) {
+        match known.map_or_else(|| std::str::from_utf8(bytes), Ok) {
             Ok(text) => Some(text),
             Err(error) => {
                 self.unread("bad_utf8", format!("byte {} is not UTF-8", error.valid_up_to() + 1), span);

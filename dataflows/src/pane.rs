@@ -10,8 +10,8 @@
 //!
 //! `combine` folds the sales that a worker has read into (key, pane) aggregates; a pane leaves when the
 //! watermark passes it, so that only aggregates are exchanged. The store, on the worker that owns the key, keeps the panes
-//! and says what changes: linear sums go to differential as they are, each retraction when it is due and never early
-//! (the batcher re-merges all that waits). What is not linear, distinct counts, best keys and the biggest sale, leaves as
+//! and says what changes: linear sums go to the rows of features as they are, each retraction when it is due and never
+//! early. What is not linear, distinct counts, best keys and the biggest sale, leaves as
 //! step functions of the event tick, about one update a tick, which differential counts and corrects.
 //!
 //! The difficult state is in plain structs without timely in them: [`arena`], [`due`], [`presence`], [`maxima`], [`best`], [`orders`], [`minutes`].

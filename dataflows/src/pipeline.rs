@@ -7,7 +7,7 @@
 //!               │                                 ├─ products ─► store ─     "    ─┘             ├─► windows ─► collect ─► sink
 //!               │                                 │              store ─ best ─────► greatest ───┤   events     ▲
 //!               │                                 ├─ amounts ──► amounts ──────────► greatest ───┘   cooldown   │
-//!               │                                 │              store ─ sums ─────► count ─► serve ────────────┤
+//!               │                                 │              store ─ sums ─────► serve ──────────────────────┤
 //!               │                                 ├─ heads ────► baskets ─► counts ──────────► notify (episodes, events) ───────┤
 //!               │                                 └─ notes ─────────────────────────────────────────────────────┤
 //!               └─ dead letters, ends of epochs ────────────────────────────────────────────────────────────────┘
@@ -15,7 +15,7 @@
 //!
 //! Every worker builds the same graph: nothing here asks which worker it is on. Stages do not call each other.
 
-use crate::bitemporal::{align, arrange_first, arrange_here, count, greatest};
+use crate::bitemporal::{align, arrange_first, count, greatest};
 use crate::clock::Context;
 use crate::dedup::deduplicate;
 use crate::detect::counting::{count_baskets, judge_counts};
@@ -99,14 +99,10 @@ pub fn build<'s>(
     let back = reach(plan.features.lateness, plan.features.slide);
     // Who is asked for all columns of a table makes its rows alone.
     if plan.features.enabled && !plan.profiles.sellers {
-        let seller = arrange_here(align(scope, [sellers.sums], back, &first, &site), "ArrangeSellerSums");
-        let seller = count(seller, "CountSellers", |id, sums| (*id, sums));
-        rows.push(serve(seller, sellers.names, &site));
+        rows.push(serve(align(scope, [sellers.sums], back, &first, &site), sellers.names, &site));
     }
     if plan.features.enabled && !plan.profiles.categories {
-        let category = arrange_here(align(scope, [categories.sums], back, &first, &site), "ArrangeCategorySums");
-        let category = count(category, "CountCategories", |id, sums| (*id, sums));
-        rows.push(serve(category, categories.names, &site));
+        rows.push(serve(align(scope, [categories.sums], back, &first, &site), categories.names, &site));
     }
     let probe = Handle::new();
     collect(Leaving { first, other: rows, letters, notes: combined.notes }, &site).probe_with(&probe);

@@ -1,8 +1,11 @@
 //! The feature tables: from sums by key to rows and their revisions.
 //!
-//! A key has a row at `as_of` T exactly when its integer sums change there, that is, when the step function that differential
-//! keeps has a step at T. A correction moves steps; the rows of the steps that moved are said again, those of steps that are
-//! gone are taken back. Runs where the key's owner is, so that ids can be turned into names.
+//! A key has a row at `as_of` T exactly when its integer sums change there, that is, when the step function of its sums has a step
+//! at T. A correction moves steps; the rows of the steps that moved are said again, those of steps that are gone are taken
+//! back. Runs where the key's owner is, so that ids can be turned into names.
+//!
+//! Nearly all changes come at the newest end, where a step is one addition; so the step functions are kept here, as the sums
+//! behind the newest end and the steps that corrections can still reach, and not in an arrangement.
 
 use crate::edge::{Batch, Table};
 use crate::feature::{CategorySums, SellerSums, category, seller};
@@ -90,9 +93,13 @@ struct Rows<R: Served> {
     plan: Plan,
     names: Rc<RefCell<Names>>,
     reach: u32,
-    updates: BTreeMap<u32, Vec<(u32, u32, R, isize)>>,
+    /// By tick: whose sums change, from which end on, and by how much.
+    updates: BTreeMap<u32, Vec<(u32, u32, R)>>,
     ends: VecDeque<End<R>>,
-    sum: Vec<(R, isize)>,
+    /// By id: the sums behind the newest end.
+    sums: Vec<R>,
+    /// Steps that the tick at hand has moved: end and id.
+    moved: Vec<(u32, u32)>,
     /// By row of the end at hand: the rank of its key's name.
     ranks: Vec<u32>,
     sorter: Ranks,
@@ -101,63 +108,92 @@ struct Rows<R: Served> {
 }
 
 impl<R: Served> Rows<R> {
+    fn new(plan: Plan, names: Rc<RefCell<Names>>) -> Rows<R> {
+        let reach = ceil(plan.features.lateness, plan.features.slide);
+        let (updates, ends, sorter) = (BTreeMap::new(), VecDeque::new(), Ranks::default());
+        Rows { plan, names, reach, updates, ends, sums: vec![], moved: vec![], ranks: vec![], sorter, bytes: 0 }
+    }
+
     fn close(&mut self, s: u32, last: u32) -> Batch {
         let mut updates = self.updates.remove(&s).unwrap_or_default();
         updates.sort_unstable_by_key(|u| (u.1, u.0));
         while self.ends.pop_front_if(|x| x.end + self.reach < s).is_some() {}
+        updates.chunk_by(|a, b| a.1 == b.1).for_each(|of_end| self.learn(of_end));
+        let mut moved = std::mem::take(&mut self.moved);
+        moved.sort_unstable();
+        moved.dedup();
         self.names.borrow_mut().sort();
         let mut batch = Batch::new(s, R::TABLE);
         batch.reserve(self.bytes + self.bytes / 8);
-        let mut i = 0;
-        for of_end in updates.chunk_by(|a, b| a.1 == b.1) {
-            let end = of_end[0].1;
-            if end > last {
-                continue;
-            }
-            while self.ends.get(i).is_some_and(|x| x.end < end) {
-                i += 1;
-            }
-            if self.ends.get(i).is_none_or(|x| x.end != end) {
-                self.ends.insert(i, End { end, steps: Vec::with_capacity(of_end.len()) });
-            }
-            self.step(i, of_end, &mut batch);
+        for of_end in moved.chunk_by(|a, b| a.0 == b.0).filter(|of_end| of_end[0].0 <= last) {
+            self.say(of_end, &mut batch);
         }
-        self.bytes = batch.bytes();
+        moved.clear();
+        (self.moved, self.bytes) = (moved, batch.bytes());
         batch
     }
 
-    /// Moves the steps of an end, and writes the rows that differ from what was said.
-    fn step(&mut self, i: usize, updates: &[(u32, u32, R, isize)], batch: &mut Batch) {
-        let names = self.names.borrow();
-        let End { end, steps } = &mut self.ends[i];
-        let as_of = self.plan.millis(*end);
-        let (known, first, mut from) = (steps.len(), batch.rows.len(), 0);
-        self.ranks.clear();
-        batch.rows.reserve(updates.len());
+    /// Sums change from an end on: a step there, and the later ones lie higher or lower. Ends come in order.
+    fn learn(&mut self, updates: &[(u32, u32, R)]) {
+        let end = updates[0].1;
+        let i = self.ends.partition_point(|x| x.end < end);
+        if self.ends.get(i).is_none_or(|x| x.end != end) {
+            self.ends.insert(i, End { end, steps: Vec::with_capacity(updates.len()) });
+        }
+        let (known, mut at) = (self.ends[i].steps.len(), 0);
         for of_key in updates.chunk_by(|a, b| a.0 == b.0) {
             let id = of_key[0].0;
-            let zero = R::default();
-            from = seek(&steps[..known], from, id);
-            let at = if from < known && steps[from].0 == id { from } else { steps.len() };
-            if at == steps.len() {
-                steps.push((id, Step { to: zero, from: zero, said: None, next: 0 }));
+            let mut by = R::default();
+            of_key.iter().for_each(|u| by.plus_equals(&u.2));
+            if by.is_zero() {
+                continue;
             }
-            let step = &mut steps[at].1;
-            self.sum.clear();
-            self.sum.extend([(step.to, 1), (step.from, -1)]);
-            for (_, _, v, d) in of_key {
-                match self.sum.iter_mut().find(|x| x.0 == *v) {
-                    Some(x) => x.1 += d,
-                    None => self.sum.push((*v, *d)),
+            if self.sums.len() <= id as usize {
+                self.sums.resize(id as usize + 1, R::default());
+            }
+            // What the sums were at the end: what the first step behind it comes from.
+            let mut from = self.sums[id as usize];
+            self.sums[id as usize].plus_equals(&by);
+            for later in self.ends.range_mut(i + 1..).rev() {
+                if let Ok(k) = later.steps.binary_search_by_key(&id, |x| x.0) {
+                    let step = &mut later.steps[k].1;
+                    from = step.from;
+                    step.from.plus_equals(&by);
+                    step.to.plus_equals(&by);
+                    self.moved.push((later.end, id));
                 }
             }
-            let find = |sign: isize| self.sum.iter().find(|x| x.1 == sign && !x.0.is_zero()).map_or(zero, |x| x.0);
-            (step.to, step.from) = (find(1), find(-1));
+            let steps = &mut self.ends[i].steps;
+            at = seek(&steps[..known], at, id);
+            if at < known && steps[at].0 == id {
+                steps[at].1.to.plus_equals(&by);
+            } else {
+                by.plus_equals(&from);
+                steps.push((id, Step { to: by, from, said: None, next: 0 }));
+            }
+            self.moved.push((end, id));
+        }
+        // What is new was added at the back, in order: two runs, which a stable sort merges.
+        self.ends[i].steps.sort_by_key(|x| x.0);
+    }
+
+    /// Writes the rows of the steps of an end that differ from what was said.
+    fn say(&mut self, moved: &[(u32, u32)], batch: &mut Batch) {
+        let names = self.names.borrow();
+        let end = moved[0].0;
+        let Some(End { steps, .. }) = self.ends.iter_mut().find(|x| x.end == end) else { return };
+        let as_of = self.plan.millis(end);
+        let (first, mut at) = (batch.rows.len(), 0);
+        self.ranks.clear();
+        batch.rows.reserve(moved.len());
+        for &(_, id) in moved {
+            at = seek(steps, at, id);
+            let Some((_, step)) = steps.get_mut(at).filter(|x| x.0 == id) else { continue };
             let truth = (step.to != step.from).then(|| step.to.columns(&self.plan, as_of));
             if truth != step.said {
                 let place = Place { as_of, revision: step.next, deleted: truth.is_none() };
                 let name = names.names.get(id);
-                batch.row((*end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
+                batch.row((end, 0), name, |text| R::write(name, place, truth.unwrap_or_default(), text));
                 self.ranks.push(names.rank(id));
                 step.said = truth;
                 step.next += 1;
@@ -165,8 +201,6 @@ impl<R: Served> Rows<R> {
         }
         // Written in the order of the ids, which walks all of this forwards; rows leave in the order of the names.
         self.sorter.sort(&self.ranks, |order| batch.order(first, order));
-        // What is new was added at the end, in order: two runs, which a stable sort merges.
-        steps.sort_by_key(|x| x.0);
     }
 }
 
@@ -183,23 +217,21 @@ fn seek<T>(sorted: &[(u32, T)], from: usize, id: u32) -> usize {
 
 /// Rows of a feature table, on the owner of each key.
 pub fn serve<'s, R: Served>(
-    sums: VecCollection<'s, Bi, (u32, R), isize>,
+    sums: VecCollection<'s, Bi, (u32, ()), R>,
     names: Rc<RefCell<Names>>,
     site: &Site,
 ) -> Stream<'s, Bi, Vec<Batch>> {
     let site = site.clone();
     let plan = (*site.context.plan).clone();
-    let slide = plan.features.slide;
     sums.inner.unary_frontier::<CapacityContainerBuilder<Vec<Batch>>, _, _, _>(Pipeline, "Serve", move |cap, _| {
         let mut cap = Some(cap);
-        let reach = ceil(plan.features.lateness, slide);
-        let (updates, ends) = (BTreeMap::new(), VecDeque::new());
-        let mut rows = Rows { plan, names, reach, updates, ends, sum: vec![], ranks: vec![], sorter: Ranks::default(), bytes: 0 };
+        let slide = plan.features.slide;
+        let mut rows = Rows::new(plan, names);
         move |(input, frontier), output| {
             input.for_each(|_, data| {
                 for same in data.chunk_by(|a, b| a.1.s == b.1.s) {
                     let updates = rows.updates.entry(same[0].1.s).or_default();
-                    updates.extend(same.iter().map(|((id, r), t, d)| (*id, t.e, *r, *d)));
+                    updates.extend(same.iter().map(|((id, ()), t, by)| (*id, t.e, *by)));
                 }
             });
             let Some((open, hold)) = frontier.frontier().iter().map(|t| t.s).min().zip(cap.as_mut()) else {

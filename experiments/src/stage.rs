@@ -25,7 +25,7 @@ const STAGES: [(&str, &[&str]); 14] = [
     ("combine", &["Combine"]),
     ("stores", &["SellersStore", "CategoriesStore", "ProductsStore", "Totals", "Amounts"]),
     ("arrange", &["Align", "Map", "Concatenate", "Arrange"]),
-    ("count and greatest", &["CountTotals", "CountSellers", "CountCategories", "Peaks"]),
+    ("count and greatest", &["CountTotals", "Peaks"]),
     ("rows", &["Windows", "Serve"]),
     ("detectors: counts", &["Baskets", "Counts", "Notify"]),
     ("detectors: sales", &["ProductSignals", "CategorySignals", "ShopSignals", "StockSignals"]),

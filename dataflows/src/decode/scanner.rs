@@ -7,6 +7,7 @@
 //!
 //! A record is UTF-8 already (checked once for the record as a whole), so that cutting at quotes cannot break a character.
 
+use super::bytes::{self, BYTES};
 use super::mapping::Mapping;
 use super::record::{Kind, Slot};
 
@@ -164,8 +165,31 @@ fn word(b: &[u8], i: usize, word: &[u8], kind: Kind) -> Option<(Slot, usize)> {
 }
 
 /// The end of a number without an exponent, by the grammar of JSON.
+///
+/// Sixteen bytes at a time, so that how many digits a price has does not decide where the code goes.
 #[inline]
-fn number(b: &[u8], mut i: usize) -> Option<usize> {
+fn number(b: &[u8], i: usize) -> Option<usize> {
+    let Some((window, _)) = b.get(i..)?.split_first_chunk::<BYTES>() else { return long_number(b, i) };
+    let digits = bytes::digits(window);
+    let whole = digits.trailing_ones() as usize;
+    // No digit, as in front of a minus, a leading zero, or more than the window shows: the slow way decides.
+    if whole == 0 || whole + 1 >= BYTES || (window[0] == b'0' && whole > 1) {
+        return long_number(b, i);
+    }
+    if window[whole] != b'.' {
+        return Some(i + whole);
+    }
+    let fraction = (digits >> (whole + 1)).trailing_ones() as usize;
+    let length = whole + 1 + fraction;
+    if fraction == 0 || length == BYTES {
+        return long_number(b, i);
+    }
+    Some(i + length)
+}
+
+/// [`number`], byte by byte.
+#[cold]
+fn long_number(b: &[u8], mut i: usize) -> Option<usize> {
     if b[i] == b'-' {
         i += 1;
     }
@@ -186,7 +210,6 @@ fn number(b: &[u8], mut i: usize) -> Option<usize> {
     Some(i)
 }
 
-#[inline]
 fn digits(b: &[u8], mut i: usize) -> usize {
     while b.get(i).is_some_and(u8::is_ascii_digit) {
         i += 1;
@@ -194,36 +217,34 @@ fn digits(b: &[u8], mut i: usize) -> usize {
     i
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
 /// The closing quote of a string that begins at `i`; `None` when an escape, a control character or the end comes first.
 ///
-/// Eight bytes at a time: `(x - N..) & !x & 0x80..` marks the bytes of `x` below N (N up to 0x80); marks above the lowest may
-/// be wrong, the lowest is right, and only the lowest is used. `x ^ 0x02..` takes the quote, 0x22, to 0x20 and leaves the
-/// control characters below that, but no other byte, so that one test finds both. Names and values are short, which favours
-/// this over a call of memchr.
+/// Names and values are short, which favours this over a call of memchr; most end within the first two windows, which are
+/// looked at together, so that the length of a text does not decide where the code goes.
 #[inline]
 fn quote(b: &[u8], mut i: usize) -> Option<usize> {
-    while let Some((word, _)) = b.get(i..)?.split_first_chunk::<8>() {
-        let x = u64::from_le_bytes(*word);
-        let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x;
-        let quotes_and_controls = below(x ^ (ONES * 0x02), 0x21);
-        let escapes = below(x ^ (ONES * u64::from(b'\\')), 1);
-        let marks = (quotes_and_controls | escapes) & HIGHS;
+    while let Some((first, rest)) = b.get(i..)?.split_first_chunk::<BYTES>() {
+        let mut marks = bytes::stops(first);
+        if let Some((second, _)) = rest.split_first_chunk::<BYTES>() {
+            marks |= bytes::stops(second) << BYTES;
+        }
         if marks != 0 {
-            i += marks.trailing_zeros() as usize / 8;
+            i += marks.trailing_zeros() as usize;
             return (b[i] == b'"').then_some(i);
         }
-        i += 8;
+        i += if rest.len() < BYTES { BYTES } else { 2 * BYTES };
     }
-    loop {
-        match *b.get(i)? {
-            b'"' => return Some(i),
-            b'\\' | 0..0x20 => return None,
-            _ => i += 1,
-        }
-    }
+    // The last bytes of the record, as the end of a window that begins before them.
+    let Some((start, window)) = b.len().checked_sub(BYTES).zip(b.last_chunk::<BYTES>()) else { return last_quote(b, i) };
+    let marks = bytes::stops(window) >> (i - start);
+    i += marks.trailing_zeros() as usize;
+    (marks != 0 && b[i] == b'"').then_some(i)
+}
+
+/// [`quote`], byte by byte.
+fn last_quote(b: &[u8], i: usize) -> Option<usize> {
+    let stop = i + b.get(i..)?.iter().position(|&c| bytes::stop(c))?;
+    (b[stop] == b'"').then_some(stop)
 }
 
 #[cfg(test)]
@@ -238,15 +259,27 @@ mod tests {
 
     #[test]
     fn a_quote_is_found_wherever_and_whatever_stands_before_it() {
-        for place in 0..20 {
+        for place in 0..60 {
             for (before, at, after) in (0..=255u8).flat_map(|x| [(x, b'"', b'a'), (b'a', x, b'"'), (x, x, b'"'), (0x80, x, 0x22)])
             {
-                let mut text = [b'a'; 21];
+                let mut text = [b'a'; 61];
                 text[place] = at;
                 text[..place].iter_mut().rev().take(1).for_each(|b| *b = before);
                 text[place + 1..].fill(after);
                 for from in 0..=place {
                     assert_eq!(quote(&text, from), slowly(&text, from), "{text:?} from {from}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_ends_where_it_ends() {
+        for text in ["0", "7", "-7", "12.5", "0.05", "00", "01.5", "1.", ".5", "-", "-0", "123456789012345", "1234567890123456"] {
+            for more in ["", ".2", ".123456789012345", "."] {
+                for after in ["}", ",", "e5", " ,", "\"", ", \"a\": 123456789"] {
+                    let line = [text, more, after].concat();
+                    assert_eq!(number(line.as_bytes(), 0), long_number(line.as_bytes(), 0), "{line}");
                 }
             }
         }

@@ -16,13 +16,40 @@ pub struct Scaled {
 /// Cents, rounded half to even. `None` when the text is no number.
 #[inline]
 pub fn cents(text: &str) -> Option<i64> {
-    match plain_cents(text.as_bytes()) {
+    let bytes = text.as_bytes();
+    match price_tag(bytes).or_else(|| plain_cents(bytes)) {
         Some(cents) => Some(cents),
         None => scaled(text, 2).map(|s| s.value),
     }
 }
 
-/// The usual price: up to nine digits, then nothing or a point and one or two more.
+/// One to four digits, a point and two more, as nearly all prices are: in one word, so that their number decides no branch.
+#[inline]
+fn price_tag(b: &[u8]) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let length = b.len();
+    if !(4..=7).contains(&length) || b[length - 3] != b'.' {
+        return None;
+    }
+    // The text ends where the word ends: two halves that overlap, and zeros in front of it.
+    let (first, last) = (b.first_chunk::<4>()?, b.last_chunk::<4>()?);
+    let missing = 8 * (8 - length as u32);
+    let text = (u64::from(u32::from_le_bytes(*first)) << missing) | (u64::from(u32::from_le_bytes(*last)) << 32);
+    let text = text | (ZEROS >> (64 - missing));
+    // The whole closes up to the fraction, over the point.
+    let digits = (text & (0xFFFF << 48)) | ((text & 0xFF_FFFF_FFFF) << 8) | 0x30;
+    let values = digits ^ ZEROS;
+    // Bits beyond 9 in a byte, or a carry into them: some byte was no digit.
+    if (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+        return None;
+    }
+    // Neighbours are added up, then neighbours of those.
+    let pairs = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF) as i64)
+}
+
+/// Nearly as usual: up to nine digits, then nothing or a point and one or two more.
 #[inline]
 fn plain_cents(b: &[u8]) -> Option<i64> {
     let mut value = 0i64;
@@ -164,6 +191,20 @@ mod tests {
         ];
         for &(text, want) in cases {
             assert_eq!(cents(text), Some(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_price_tag_says_what_its_digits_say() {
+        for cents in (0..1_000_000i64).step_by(37) {
+            let tag = show(cents);
+            assert_eq!(price_tag(tag.as_bytes()), (cents >= 0).then_some(cents).filter(|_| tag.len() <= 7), "{tag}");
+        }
+        for (i, c) in (0..7).flat_map(|i| (0..=255u8).map(move |c| (i, c))) {
+            let mut tag = *b"1234.56";
+            tag[i] = c;
+            let digits = tag.iter().enumerate().all(|(i, c)| if i == 4 { *c == b'.' } else { c.is_ascii_digit() });
+            assert_eq!(price_tag(&tag), digits.then(|| plain_cents(&tag)).flatten(), "{tag:?}");
         }
     }
 
