@@ -30,7 +30,7 @@ fn growth_finds_the_incidents_of_the_demonstration() {
     let one = run(&["score", "results/events.ndjson", "labels.ndjson"]).1;
     let twice = run(&["score", "results", "labels.ndjson", "results", "labels.ndjson", "--magnitudes"]).1;
     assert!(
-        one.contains("streams       1 (seeds 1; generator 2)") && twice.contains("streams       2 (seeds 1, 1;"),
+        one.contains("streams       1 (seeds 1; generator 3)") && twice.contains("streams       2 (seeds 1, 1;"),
         "{one}{twice}"
     );
     assert!(twice.contains("recall, activity_spike global 4"), "{twice}");

@@ -2,7 +2,8 @@
 //!
 //! d' is the greatest ratio, over windows of 1, 2, 4, 10 and 30 panes of 30 s, of the expected change inside the best-placed
 //! window to the standard deviation of that window when nothing happens. Counts vary by clumping (variance `clumping` times
-//! the mean) and by the slow noise of every level that reaches the series. Tickets are judged by the sum of their logarithms.
+//! the mean) and by the slow noise of every level that reaches the series. Tickets are judged by the sum of their logarithms. Of
+//! wrong prices one sale is all the evidence: within a minute there is none where less than one of them is expected.
 
 use super::catalogue::catalogue;
 use super::incident::label::Standing;
@@ -56,7 +57,11 @@ impl Odds<'_> {
             Kind::PriceError => {
                 let each = libm::log(incident.size).abs() / libm::sqrt(price_variance());
                 let distance = libm::sqrt(f64::from(incident.count)) * each;
-                Standing { distance, decades: tail::normal(each), decades_60: tail::normal(each) }
+                let decades = tail::normal(each);
+                // what is sold anyhow is wrong, too
+                let (usual, _) = self.null(incident.entity, middle, MINUTE);
+                let wrong = (usual + f64::from(incident.count) / duration) * (MINUTE as f64).min(duration);
+                Standing { distance, decades, decades_60: if wrong < 1.0 { 0.0 } else { decades } }
             }
             // What is certain has no odds.
             Kind::Stock | Kind::Whale | Kind::Storm => Standing::default(),
@@ -237,6 +242,13 @@ mod tests {
         );
         // 60 more lines a minute: 300 over sqrt(3,000).
         close(odds.standing(&incident(Kind::Burst, Entity::Seller(0), 60.0, 1)).distance, 5.477);
+        // Of a product that hardly ever sells 4 wrong prices in 5 minutes are none in one, and 6 are one.
+        let rare = world.shelves[0].products.end - 1;
+        let calm = Settings { rate: 1.0, ..flat.clone() };
+        let odds = Odds { settings: &calm, ..odds };
+        let wrong = |count| odds.standing(&incident(Kind::PriceError, Entity::Product(rare), 0.1, count));
+        assert!(wrong(4).decades > 10.0 && wrong(4).decades_60 == 0.0);
+        assert_eq!(wrong(6).decades_60, wrong(4).decades);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Label {
     /// D: decades, -log10 of the generator's own tail probability of what is expected during the incident, at the best of the
     /// windows.
     pub decades: f64,
-    /// The same at the window of 60 s.
+    /// The same at the window of 60 s; 0 for wrong prices of which less than one is expected in it.
     pub decades_60: f64,
     /// How it grows and fades.
     pub shape: &'static str,
