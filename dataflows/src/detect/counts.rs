@@ -92,6 +92,7 @@ pub struct Saved {
     day: Option<i32>,
     inputs: Inputs,
     passed: Vec<Leads>,
+    told: Vec<Subject>,
 }
 
 /// See the [module](self).
@@ -115,6 +116,8 @@ pub struct Counts {
     watched: BTreeSet<Identity>,
     /// By series: what stood out when the last end had passed that is final.
     passed: Vec<Leads>,
+    /// The bursts that were told of that end.
+    told: BTreeSet<Subject>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
     inputs: Inputs,
@@ -136,6 +139,7 @@ impl Counts {
             day: None,
             watched: BTreeSet::new(),
             passed: vec![],
+            told: BTreeSet::new(),
             again: false,
             inputs: Inputs::default(),
         }
@@ -154,6 +158,7 @@ impl Counts {
             again: true,
             inputs: saved.inputs,
             passed: saved.passed,
+            told: saved.told.into_iter().collect(),
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -187,6 +192,7 @@ impl Counts {
             day: self.day,
             inputs: self.inputs.clone(),
             passed: self.passed.clone(),
+            told: self.told.iter().cloned().collect(),
         }
     }
 
@@ -286,6 +292,7 @@ impl Counts {
             self.watched.clear();
             self.ends.clear();
             self.passed.clear();
+            self.told.clear();
         } else {
             self.series.iter_mut().for_each(|series| series.open(pane));
         }

@@ -18,7 +18,10 @@ impl Counts {
             return found;
         }
         let end = end.clone();
-        let before = self.ends.get(&pane.wrapping_sub(1)).map(|end| end.said.clone()).unwrap_or_default();
+        let before = match self.ends.get(&pane.wrapping_sub(1)) {
+            Some(end) => end.said.keys().filter(|subject| subject.level == Level::Seller).cloned().collect(),
+            None => self.told.clone(),
+        };
         let windows: Vec<Windows> = self.series.iter().map(|series| series.windows(pane)).collect();
         let holds = |stand: &Option<Stand>| stand.is_some_and(|stand| stand.standing == Standing::Holds);
 
@@ -208,14 +211,7 @@ impl Counts {
     }
 
     /// Of a seller. What was said of the end before decides the type of an episode that goes on.
-    fn of_seller(
-        &self,
-        key: Identity,
-        pane: u32,
-        what: What,
-        stand: &Stand,
-        before: &BTreeMap<Subject, Found>,
-    ) -> (Subject, Found) {
+    fn of_seller(&self, key: Identity, pane: u32, what: What, stand: &Stand, before: &BTreeSet<Subject>) -> (Subject, Found) {
         let (lines, unit) = if what == What::Lines { (true, words::LINES) } else { (false, words::BASKETS) };
         let name = self.names.get(&(Level::Seller, key)).cloned().unwrap_or_default();
         let seller = &self.sellers[&key];
@@ -224,7 +220,7 @@ impl Counts {
         let subject = |kind: Kind| Subject { kind, level: Level::Seller, key: name.clone() };
         let now = if concentrated.is_some() { Kind::FraudLikeBurst } else { Kind::SellerSpike };
         let kinds = [Kind::FraudLikeBurst, Kind::SellerSpike];
-        let kind = kinds.into_iter().find(|kind| before.contains_key(&subject(*kind))).unwrap_or(now);
+        let kind = kinds.into_iter().find(|kind| before.contains(&subject(*kind))).unwrap_or(now);
         let (class, rule) = if lines { (Class::SellerLines, "nb/lines") } else { (Class::SellerBaskets, "nb/baskets") };
         let mut found = self.found(pane, stand, (class, Direction::Up), rule);
         found.message = words::message(kind, Level::Seller, &name, stand, unit);
