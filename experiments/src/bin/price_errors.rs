@@ -76,7 +76,9 @@ fn score(sales: &[Sale], permille: f64, seed: u64) -> Vec<Scored> {
             let distance = match verdict {
                 Verdict::Quiet => 0,
                 Verdict::Own(far) => far.distance,
-                Verdict::Unsettled(paid) => category.judge(&paid, pane).map_or(0, |far| far.distance),
+                Verdict::Unsettled(paid) => {
+                    category.usual(pane).and_then(|usual| usual.judge(&paid)).map_or(0, |far| far.distance)
+                }
             };
             scored.push((distance, *wrong));
         }
