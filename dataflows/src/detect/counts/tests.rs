@@ -313,3 +313,31 @@ fn what_grows_for_half_an_hour_is_a_trend_and_what_grows_at_once_a_spike() {
     assert_eq!(of_one_category(|p| if p < 20 { 250 } else { 100 }), [Kind::ActivitySpike]);
     assert_eq!(of_one_category(|_| 100), []);
 }
+
+/// A seller whom one customer buys from for five minutes, then as many customers as lines for half an hour; late sales correct each end
+/// until it is final.
+#[test]
+fn a_burst_keeps_its_name_when_its_oldest_open_end_is_corrected() {
+    const CALM: u32 = 3_000;
+    let mut spec = Spec::default();
+    spec.detect.enabled = true;
+    let plan = Arc::new(Plan::new(&spec).unwrap());
+    let (step, mut dice, mut heads) = (plan.detect.step, Dice(21), vec![]);
+    for p in 0..CALM + 70 {
+        let pane = (START + 1 + p) * step;
+        for category in 1..4 {
+            for _ in 0..20 + dice.below(9) {
+                let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + 10 * category + dice.below(9)));
+                heads.push(Head { customer, seller, category: id(category), pane, lines: 1 });
+            }
+        }
+        for i in 0..if p < CALM { 0 } else { 20 } {
+            let customer = if p < CALM + 10 { id(7) } else { id(1_000 + u64::from(p) * 100 + i) };
+            heads.push(Head { customer, seller: id(113), category: id(1), pane, lines: 1 });
+        }
+    }
+    let truth = run(&plan, &arrive(&heads, 4, plan.detect.lateness, step), 2, None, |_, _| ()).truth();
+    let of_sellers = truth.values().map(|row| &row.event.subject).filter(|subject| subject.level == Level::Seller);
+    let told: Vec<(Kind, &str)> = of_sellers.map(|subject| (subject.kind, &*subject.key)).collect();
+    assert_eq!(told, [(Kind::FraudLikeBurst, "s113")]);
+}
