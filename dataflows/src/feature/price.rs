@@ -195,7 +195,7 @@ pub fn price_score(own: &[(i32, u32)], category: &[(i32, u32)], ln: i32) -> Pric
 /// in: milliseconds, or panes.
 ///
 /// 16 bytes for each different price of an instant: those of the last [`OWN`] sales, of all that may still be cancelled, and of up
-/// to [`SPARE`] more.
+/// to 30 more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceHistory(Vec<(i64, i32, i32)>);
 
