@@ -235,6 +235,7 @@ impl Decoder {
         let guess = until.saturating_sub(from) / 256;
         fate.to.sales.reserve(guess);
         fate.to.spans.reserve(guess);
+        // The records that begin before `until`; the last of them may end behind it.
         let all =
             &bytes[..until.checked_sub(1).map_or(0, |last| memchr(b'\n', &bytes[last..]).map_or(bytes.len(), |k| last + k))];
         // Whether the records are UTF-8 is asked once for all of them, and of each only when one is not.

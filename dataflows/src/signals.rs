@@ -108,7 +108,7 @@ fn last(context: &Context, slide: u32) -> u32 {
 
 /// The open tick of an input, `None` when it has ended.
 fn open(frontier: &MutableAntichain<Bi>) -> Option<u32> {
-    frontier.frontier().iter().map(|t| t.s).min()
+    Bi::open(std::slice::from_ref(frontier))
 }
 
 /// Reads what the stage `name` deposited, and makes its state of it; the tick from which on it listens.
@@ -167,7 +167,7 @@ fn by_product<'s>(facts: Stream<'s, Bi, Vec<Delta<ProductFact>>>, site: &Site) -
             if caps.is_empty() {
                 return;
             }
-            let Some(open) = open(&frontiers[0]) else {
+            let Some(open) = Bi::open(frontiers) else {
                 caps.clear();
                 return;
             };
@@ -222,7 +222,7 @@ fn by_category<'s>(
             if caps.is_empty() {
                 return;
             }
-            let Some(open) = frontiers.iter().filter_map(open).min() else {
+            let Some(open) = Bi::open(frontiers) else {
                 caps.clear();
                 return;
             };
