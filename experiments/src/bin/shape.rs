@@ -74,7 +74,7 @@ struct Took {
 fn main() -> Result<()> {
     let a = Arguments::parse();
     let folder = a.folder.clone().unwrap_or_else(data::folder);
-    let shapes = shapes(&a)?;
+    let shapes = shapes(a.usual())?;
     let mut took: Vec<Vec<Took>> = vec![vec![]; shapes.len()];
     for _ in 0..a.reps {
         for (shape, took) in shapes.iter().zip(&mut took) {
@@ -97,13 +97,18 @@ fn main() -> Result<()> {
             json!({"axis": axis, "value": value, "cpu_s": all, "median_cpu_s": cpu, "entries": entries, "store_bytes": bytes}),
         );
     }
-    let usual = shapes.iter().find(|shape| shape.axis == "overlap").map(|shape| shape.data.file(&folder));
-    a.keep.keep(&usual.transpose()?.unwrap_or_default(), json!({"sales": a.sales, "minutes": a.minutes, "rows": rows}))
+    a.keep.keep(&a.usual().file(&folder)?, json!({"sales": a.sales, "minutes": a.minutes, "rows": rows}))
+}
+
+impl Arguments {
+    /// The data from which those of a shape may differ.
+    fn usual(&self) -> Data {
+        Data { sales: self.sales, minutes: self.minutes, late: 0, cancelled: 0, customers: 0, sellers: SELLERS }
+    }
 }
 
 /// All of them, in the order in which they run.
-fn shapes(a: &Arguments) -> Result<Vec<Shape>> {
-    let plain = Data { sales: a.sales, minutes: a.minutes, late: 0, cancelled: 0, customers: 0, sellers: SELLERS };
+fn shapes(plain: Data) -> Result<Vec<Shape>> {
     let mut shapes = vec![];
     for slide in SLIDES {
         let plan = window(15 * MINUTE, slide, slide)?;

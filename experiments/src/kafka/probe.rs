@@ -61,14 +61,14 @@ impl Probe {
         while began.elapsed() < time {
             let due = (began.elapsed().as_secs_f64() * rate as f64) as u64;
             for i in sent..due {
-                let (at, partition) = (now(), (i % self.partitions as u64) as usize);
+                let (at, moment, partition) = (now(), Instant::now(), (i % self.partitions as u64) as usize);
                 self.sale(i, at, partition as i32)?;
                 let before = newest.iter().min().copied().unwrap_or(0);
                 newest[partition] = at;
                 let after = newest.iter().min().copied().unwrap_or(0);
                 let (from, to) = ((before - SLACK).div_euclid(slide), (after - SLACK).div_euclid(slide));
                 if from < to && before > 0 {
-                    closing.insert(slide * to, Instant::now());
+                    closing.insert(slide * to, moment);
                 }
             }
             sent = due;
