@@ -11,12 +11,14 @@
 //! extra: its names lead straight to their slots. Nothing is allocated for a valid sale; a block is decoded in one pass, and
 //! the bytes go on with the result, because a dead letter carries them untouched.
 //!
-//! Names are interned only for records that are valid, so that garbage does not fill the dictionaries.
+//! Names are interned only for records that are valid, so that garbage does not fill the dictionaries, and of some sales at
+//! once.
 
 mod bytes;
 mod carried;
 mod csv;
 mod fallback;
+mod interning;
 mod mapping;
 pub(crate) mod record;
 mod scanner;
@@ -29,6 +31,7 @@ use crate::sale::{Decoded, Fault, Op, Reject, Sale, Span};
 use crate::schema::{From, Schema};
 use crate::validate::{Valid, Validator, stock_field};
 use fallback::Unreadable;
+use interning::Interning;
 use mapping::Mapping;
 use memchr::memchr;
 use record::{RULED, Record, Slot};
@@ -197,10 +200,12 @@ impl Decoder {
         // A record behind a byte order mark begins with it, as far as blocks are concerned.
         let (from, until) = if bom { (BOM.len(), until.max(BOM.len() + 1)) } else { (from, until) };
         let mut to = Decoded { base, ..Decoded::default() };
+        let mut fate = Fate { names, to: &mut to, interning: Interning::new(&bytes) };
         match format {
-            Format::Json => self.lines(&bytes, from, until, &mut Fate { names, to: &mut to }),
-            Format::Csv => self.table(input, &bytes, from, until, &mut Fate { names, to: &mut to }),
+            Format::Json => self.lines(&bytes, from, until, &mut fate),
+            Format::Csv => self.table(input, &bytes, from, until, &mut fate),
         }
+        fate.settle();
         to.bytes = bytes;
         to
     }
@@ -211,10 +216,10 @@ impl Decoder {
             return stock.messages(input, bytes, messages, names);
         }
         let mut to = Decoded::default();
+        let fate = &mut Fate { names, to: &mut to, interning: Interning::new(&bytes) };
         for (value, offset, time) in messages.values(bytes.len()) {
-            let before = to.ids.len();
+            let before = fate.to.ids.len();
             self.validator.latest = time.map_or(i64::MAX, |time| time.saturating_add(self.max_future));
-            let fate = &mut Fate { names, to: &mut to };
             let place = Place { at: value.start, offset };
             match fate.text(&bytes[value.clone()], value.start, None) {
                 Some(line) if line.bytes().all(|b| b.is_ascii_whitespace()) => {
@@ -223,8 +228,9 @@ impl Decoder {
                 Some(line) => self.line(line, place, fate),
                 None => {}
             }
-            to.offsets.extend((before < to.ids.len()).then_some(offset));
+            fate.to.offsets.extend((before < fate.to.ids.len()).then_some(offset));
         }
+        fate.settle();
         self.validator.latest = i64::MAX;
         (to.bytes, to.messages) = (bytes, messages);
         to
@@ -340,9 +346,15 @@ struct Place {
 struct Fate<'a> {
     names: &'a mut Dictionaries,
     to: &'a mut Decoded,
+    interning: Interning<'a>,
 }
 
 impl Fate<'_> {
+    /// Gives the sales that wait for it the ids of their names.
+    fn settle(&mut self) {
+        self.interning.settle(&mut self.to.sales, self.names);
+    }
+
     /// The bytes of a record as text, unless it is blank, or refused here. `known`: when they are known to be text.
     #[inline]
     fn readable<'b>(&mut self, bytes: &'b [u8], at: usize, delimiter: Option<u8>, known: Option<&'b str>) -> Option<&'b str> {
@@ -377,21 +389,21 @@ impl Fate<'_> {
 
     #[inline]
     fn sell(&mut self, valid: &Valid, span: Span, keep_id: bool) {
-        let names = &mut *self.names;
-        let now = names.block;
         // No customer is [0, 0], so no customer's identity may be.
         let customer = if valid.customer.is_empty() { 0 } else { identity(valid.customer.as_bytes()).max(1) };
         self.to.sales.push(Sale {
             at: valid.at,
             customer: [customer as u64, (customer >> 64) as u64],
-            seller: names.sellers.intern(valid.seller, now),
-            product: names.products.intern(valid.product, now),
-            category: names.categories.intern(valid.category, now),
+            // Their ids come some sales later.
+            seller: 0,
+            product: 0,
+            category: 0,
             price: valid.price,
             quantity: valid.quantity,
             op: valid.op,
             payment: valid.payment,
         });
+        self.interning.wait([valid.seller, valid.product, valid.category], &mut self.to.sales, self.names);
         self.to.spans.push(span);
         if keep_id {
             // A record of the stock has no id: it is the same when product and time are.

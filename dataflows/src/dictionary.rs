@@ -38,7 +38,17 @@ impl Dictionary {
     /// The id of `name`, given to it now if it is new. `now` is the number of the block that uses it.
     #[inline]
     pub fn intern(&mut self, name: &str, now: u64) -> u32 {
-        let key = identity(name.as_bytes());
+        self.search(name, identity(name.as_bytes()), now)
+    }
+
+    /// The id that the name with this identity seems to have: the table says so much without a look at what is known of the id.
+    #[inline]
+    pub fn guess(&self, key: u128) -> u32 {
+        self.table.find(key as u64, |_| true).map_or(u32::MAX, |id| *id)
+    }
+
+    /// The same as [`Dictionary::intern`] for a name whose identity is known.
+    pub fn search(&mut self, name: &str, key: u128, now: u64) -> u32 {
         let known = &mut self.known;
         let same = |&id: &u32| known[id as usize].key == key;
         if let Some(&id) = self.table.find(key as u64, same) {

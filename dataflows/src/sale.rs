@@ -160,9 +160,10 @@ impl Carried {
 }
 
 impl Decoded {
-    /// The fate of each record is known: what only a dead letter needs is not kept.
-    pub fn let_go(&mut self) {
-        (self.bytes, self.elsewhere, self.messages) = (vec![], None, Messages::default());
+    /// The fate of each record is known: what only a dead letter needs is not kept. Returns the raw bytes.
+    pub fn let_go(&mut self) -> Vec<u8> {
+        (self.elsewhere, self.messages) = (None, Messages::default());
+        std::mem::take(&mut self.bytes)
     }
 
     /// Where the sale `row` stands in its input; known when deduplication is on.

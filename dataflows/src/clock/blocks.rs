@@ -14,14 +14,14 @@ pub fn mark(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 }
 }
 
-/// Reads the records that begin in `start..next`, where `next` is within the size.
+/// Reads the records that begin in `start..next`, where `next` is within the size, into `bytes`: whatever stands there is written
+/// over, and only what lies behind it has to be made first.
 ///
 /// # Errors
 /// Those of the input.
-pub fn read(file: &dyn Blocks, start: u64, next: u64) -> Result<RawBlock, String> {
+pub fn read(file: &dyn Blocks, start: u64, next: u64, mut bytes: Vec<u8>) -> Result<RawBlock, String> {
     let size = file.size();
     let base = start.saturating_sub(1); // one byte back: does a record begin exactly at `start`?
-    let mut bytes = vec![];
     let mut end = base;
     let mut fill = |bytes: &mut Vec<u8>, upto: u64| {
         bytes.resize((upto - base) as usize, 0);

@@ -35,6 +35,8 @@ pub struct Context {
     pub sizes: Rc<Cell<Sizes>>,
     /// The blocks of this worker that were decoded and not taken in yet.
     pub waiting: Rc<Waiting>,
+    /// Memory of blocks that this worker is done with, for the next ones.
+    pub spare: Rc<Spare>,
     /// Where the rows go: on worker 0 of process 0 until the edge takes it, nowhere else.
     pub sink: Rc<RefCell<Option<Box<dyn RowSink + Send>>>>,
     /// Journal and checkpoints.
@@ -57,6 +59,7 @@ impl Context {
             counters: Rc::default(),
             sizes: Rc::default(),
             waiting: Rc::default(),
+            spare: Rc::default(),
             sink: Rc::new(RefCell::new(sink)),
             snapshots: Snapshots::default(),
             handed: Rc::new(Cell::new(u64::MAX)),
@@ -89,6 +92,28 @@ impl Context {
     /// The failure that ends the run, if there is one.
     pub fn failure(&self) -> Option<Failure> {
         self.failure.borrow().clone()
+    }
+}
+
+/// Memory of blocks that a worker is done with. A new block would be filled with zeros, only to be read into.
+#[derive(Debug, Default)]
+pub struct Spare(RefCell<Vec<Vec<u8>>>);
+
+impl Spare {
+    /// As many as are under way at once by default; an input that never asks for one leaves no more behind.
+    const MOST: usize = 2;
+
+    /// Memory for a block, with anything in it.
+    pub fn take(&self) -> Vec<u8> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// A block is done with.
+    pub fn put(&self, bytes: Vec<u8>) {
+        let mut all = self.0.borrow_mut();
+        if all.len() < Spare::MOST && !bytes.is_empty() {
+            all.push(bytes);
+        }
     }
 }
 

@@ -289,7 +289,7 @@ mod tests {
             let (pieces, _) = pieces(&bytes, Format::Json, size, chunk);
             prop_assert_eq!(pieces.len() as u64, (bytes.len() as u64).div_ceil(size).max(1));
             for piece in pieces {
-                let raw = blocks::read(&file, piece.start, piece.next).expect("memory");
+                let raw = blocks::read(&file, piece.start, piece.next, b"what stood here before".to_vec()).expect("memory");
                 let anywhere = lines(raw.base, &raw.bytes, raw.from, raw.until);
                 prop_assert_eq!(lines(piece.at, &piece.bytes, 0, piece.bytes.len()), anywhere);
                 prop_assert_eq!(piece.ended, piece.next == bytes.len() as u64);

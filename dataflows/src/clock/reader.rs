@@ -184,9 +184,8 @@ impl Reader {
         let place = Place { input: *input, start, next, bytes: next - start, ended: next == file.size() };
         self.next[k] += self.size * self.peers;
         let block = match file {
-            Stored::Plain(format, file) => {
-                blocks::read(&**file, start, next).map(|raw| decoding.decode(place, *format, raw, queue))
-            }
+            Stored::Plain(format, file) => blocks::read(&**file, start, next, decoding.context.spare.take())
+                .map(|raw| decoding.decode(place, *format, raw, queue)),
             Stored::Kept(kept) => decoding.again(place, &mut **kept, queue),
         };
         block.map(Some).map_err(failed)

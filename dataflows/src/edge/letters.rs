@@ -68,7 +68,7 @@ pub fn letters<'s>(
                             session.give(Word::Letters(block.epoch, letters));
                         }
                         block.live = !block.decoded.messages.is_empty();
-                        block.decoded.let_go();
+                        site.context.spare.put(block.decoded.let_go());
                         true
                     }
                 });

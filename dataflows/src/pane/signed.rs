@@ -19,8 +19,19 @@ impl Default for Logs {
 
 impl Logs {
     #[inline]
+    fn place(price: u32) -> usize {
+        (price.wrapping_mul(0x9E37_79B9) >> (32 - LOGS.ilog2())) as usize
+    }
+
+    /// Reads what [`Signed::of`] will read, and gives a number that means nothing.
+    #[inline]
+    pub fn touch(&self, price: u32) -> u32 {
+        self.0[Logs::place(price)].0
+    }
+
+    #[inline]
     fn of(&mut self, price: u32) -> i64 {
-        let i = (price.wrapping_mul(0x9E37_79B9) >> (32 - LOGS.ilog2())) as usize;
+        let i = Logs::place(price);
         if self.0[i].0 != price {
             self.0[i] = (price, ln_fixed(price) as i32);
         }
