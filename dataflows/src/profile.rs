@@ -19,7 +19,7 @@
 //! later than that enters at the oldest row that is still revised.
 
 /// Counts the changes of what a profile's state means: a checkpoint of another version is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 pub mod columns;
 pub mod fact;

@@ -207,8 +207,11 @@ impl Snapshots {
     /// before.
     ///
     /// # Errors
-    /// When a deposit cannot be read.
+    /// When a deposit cannot be read, and when another stage has the name: what one deposits would stand for both.
     pub fn join<T: DeserializeOwned>(&self, name: &'static str) -> Result<(u32, Vec<T>), String> {
+        if self.stages.borrow().contains(&name) {
+            return Err(format!("two stages of this program are called {name}"));
+        }
         self.stages.borrow_mut().push(name);
         let read = |bytes: &Vec<u8>| {
             postcard::from_bytes(bytes).map_err(|e| format!("what the checkpoint holds of {name} cannot be read: {e}"))

@@ -18,7 +18,15 @@ pub struct Fingerprint(pub BTreeMap<String, String>);
 /// Of the detectors of counts; the threshold may change.
 fn detect(plan: &Plan) -> String {
     let spec = &plan.detect.spec;
-    if plan.detect.enabled { format!("on, days of {}, announced {:?}", spec.zone, spec.announced) } else { "off".into() }
+    let on = || format!("on, panes of {} ticks, days of {}, announced {:?}", plan.detect.step, spec.zone, spec.announced);
+    if plan.detect.enabled { on() } else { "off".into() }
+}
+
+/// Of the detectors that look at single sales; thresholds may change.
+fn signals(plan: &Plan) -> String {
+    let stock = if plan.signals.spec.stock { "with stock" } else { "without stock" };
+    let on = || format!("on, panes of {} ticks, {stock}", plan.signals.slide);
+    if plan.signals.enabled { on() } else { "off".into() }
 }
 
 impl Fingerprint {
@@ -37,6 +45,7 @@ impl Fingerprint {
             ("time", format!("tick {} ms, origin {}, slack {} ms", plan.tick, plan.origin, plan.slack)),
             ("events.reference", format!("{:?}", plan.events.reference)),
             ("detect", detect(plan)),
+            ("signals", signals(plan)),
             ("ingest.deduplicate", format!("{} ms", plan.deduplicate)),
             ("schema", format!("{schema:032x}")),
         ];

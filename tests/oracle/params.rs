@@ -69,8 +69,10 @@ pub struct Params {
     pub cooldown: Cooldown,
     /// Whether the profiles and scores are computed, which the oracle knows nothing of.
     pub profiles: bool,
-    /// Whether counts are judged, which the oracle does not do.
+    /// Whether counts, prices, tickets and the stock are judged, which the oracle does not do.
     pub detect: bool,
+    /// The lines of one more input, which says what is in stock; empty without one.
+    pub stock: String,
 }
 
 /// A window definition, or one of the features, in ticks.
@@ -106,6 +108,7 @@ impl Default for Params {
             cooldown: Cooldown { quiet: 30_000, most: 240_000, reset: 600_000 },
             profiles: false,
             detect: false,
+            stock: String::new(),
         }
     }
 }

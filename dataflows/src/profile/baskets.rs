@@ -218,6 +218,9 @@ impl Baskets {
     }
 }
 
+/// The name under which the stage deposits its state.
+const NAME: &str = "profiles/baskets";
+
 /// Counts the baskets.
 pub fn baskets<'s>(items: Stream<'s, Bi, Vec<Items>>, site: &Site) -> Stream<'s, Bi, Vec<Bought>> {
     let scope = items.scope();
@@ -225,7 +228,7 @@ pub fn baskets<'s>(items: Stream<'s, Bi, Vec<Items>>, site: &Site) -> Stream<'s,
     let context = site.context.clone();
     let course = Course::new(&context.plan, peers);
     let mut state = Baskets::default();
-    match context.snapshots.join::<Baskets>("baskets") {
+    match context.snapshots.join::<Baskets>(NAME) {
         Ok((_, held)) => held.into_iter().for_each(|held| state.restore(held, |key| owner(key, peers) == me)),
         Err(problem) => context.fail(Failure::Input(problem)),
     }
@@ -247,7 +250,7 @@ pub fn baskets<'s>(items: Stream<'s, Bi, Vec<Items>>, site: &Site) -> Stream<'s,
                 add(&context.counters.dropped, dropped);
                 output.session(&*hold).give_iterator(said.into_iter());
             }
-            if let Err(problem) = context.snapshots.stage("baskets", open, || state.clone()) {
+            if let Err(problem) = context.snapshots.stage(NAME, open, || state.clone()) {
                 return context.fail(Failure::Output(problem));
             }
             if hold.time().s < open {
