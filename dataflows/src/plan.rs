@@ -3,11 +3,11 @@
 //! A [`Plan`] cannot be invalid: [`Plan::new`] checks a [`Spec`] once, and nothing after it asks again. All spans of time are
 //! in **ticks** here; a tick is the greatest common divisor of the slides in use.
 
-mod detect;
+pub(crate) mod detect;
 mod profiles;
 mod signals;
 
-pub use detect::{Announced, Detect, DetectSpec};
+pub use detect::{Announced, Detect, DetectSpec, SLIDE};
 pub use profiles::{ProfileSpec, Profiles};
 pub use signals::{SignalSpec, Signals};
 

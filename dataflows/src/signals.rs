@@ -10,7 +10,7 @@
 //! A product is judged by its owner; where it has too few prices of its own, by the owner of its category, who says all that is said
 //! of prices, so that each series has one voice. Tickets of the shop are sums over categories, on worker 0, where it is also decided
 //! whether the shop or its categories speak. Each stage is plain
-//! state with a thin operator around it. It learns on the slide of 30 s: when the frontier has passed the end `s`, the ends in
+//! state with a thin operator around it. It learns on the slide of the detectors: when the frontier has passed the end `s`, the ends in
 //! `(s - 60 s, s]` that can have changed are judged again, and what differs from what was said is a [`Signal`]. All that crosses
 //! workers is integers and multisets; floats are computed from them in one place.
 //!

@@ -138,7 +138,7 @@ fn work(worker: &mut Worker, run: &Run) -> Result<Outcome, String> {
 /// When the file cannot be read.
 pub fn by_hand(plan: &Plan, schema: &Arc<Schema>, feed: &Feed, sink: Null) -> Result<u64> {
     let mut hand = crate::hand::Hand::new(plan, sink);
-    let names = feed.each(schema, |decoded, names| hand.block(&decoded, names))?;
+    let names = feed.each(schema, |decoded, names| hand.block(decoded, names))?;
     hand.finish(&names).map_err(anyhow::Error::msg)?;
     Ok(hand.late)
 }

@@ -90,7 +90,7 @@ impl Archive {
         let mut blocks = vec![];
         let mut start = 0;
         while start < file.size() {
-            let decoded = ndjson(file, start, &mut decoder, &mut names)?;
+            let decoded = ndjson(file, start, &mut decoder, &mut names, vec![])?;
             ensure!(decoded.rejects.is_empty(), "a record was refused: {:?}", decoded.rejects);
             blocks.push(decoded.sales);
             start += EPOCH_BYTES;
@@ -201,7 +201,7 @@ impl Cached {
         let (mut decoder, mut names) = (Decoder::new(Arc::new(self.caches.schema.clone())), Dictionaries::default());
         let mut keep = builder.worker();
         for start in (0..file.size()).step_by(EPOCH_BYTES as usize) {
-            let decoded = ndjson(&file, start, &mut decoder, &mut names)?;
+            let decoded = ndjson(&file, start, &mut decoder, &mut names, vec![])?;
             let next = (start + EPOCH_BYTES).min(file.size());
             let (records, ended) = (decoded.records(), next == file.size());
             let block = Block { input: 0, start, next, records, bytes: next - start, dates: Dates::None, newest: None, ended };
@@ -259,15 +259,16 @@ impl Feed {
     pub fn each(
         &self,
         schema: &Arc<Schema>,
-        mut give: impl FnMut(Decoded, &Dictionaries) -> Result<(), String>,
+        mut give: impl FnMut(&Decoded, &Dictionaries) -> Result<(), String>,
     ) -> Result<Dictionaries> {
         let mut names = Dictionaries::default();
         match self {
             Feed::Ndjson(file) => {
-                let mut decoder = Decoder::new(schema.clone());
+                let (mut decoder, mut spare) = (Decoder::new(schema.clone()), vec![]);
                 for start in (0..file.size()).step_by(EPOCH_BYTES as usize) {
-                    let decoded = ndjson(&**file, start, &mut decoder, &mut names)?;
-                    give(decoded, &names).map_err(Error::msg)?;
+                    let mut decoded = ndjson(&**file, start, &mut decoder, &mut names, spare)?;
+                    give(&decoded, &names).map_err(Error::msg)?;
+                    spare = decoded.let_go();
                 }
             }
             Feed::Cached(cached) => {
@@ -275,13 +276,13 @@ impl Feed {
                 for start in (0..kept.size()).step_by(EPOCH_BYTES as usize) {
                     names.block += 1;
                     let block = kept.block(start, &mut names).map_err(Error::msg)?;
-                    give(block.decoded, &names).map_err(Error::msg)?;
+                    give(&block.decoded, &names).map_err(Error::msg)?;
                 }
             }
             Feed::Decoded(memory) => {
                 memory.intern(&mut names);
                 for block in 0..memory.blocks.len() {
-                    give(memory.take(block), &names).map_err(Error::msg)?;
+                    give(&memory.take(block), &names).map_err(Error::msg)?;
                 }
             }
         }
@@ -290,8 +291,8 @@ impl Feed {
 }
 
 /// Reads and decodes the block that starts at `start`.
-fn ndjson(file: &dyn Blocks, start: u64, decoder: &mut Decoder, names: &mut Dictionaries) -> Result<Decoded> {
+fn ndjson(file: &dyn Blocks, start: u64, decoder: &mut Decoder, names: &mut Dictionaries, spare: Vec<u8>) -> Result<Decoded> {
     let next = (start + EPOCH_BYTES).min(file.size());
-    let raw = blocks::read(file, start, next).map_err(Error::msg)?;
+    let raw = blocks::read(file, start, next, spare).map_err(Error::msg)?;
     Ok(decoder.block(Format::Json, 0, raw.bytes, raw.base, raw.from, raw.until, names))
 }

@@ -11,16 +11,21 @@
 //! Plain state: the operator around it is in `counting`.
 
 use crate::pane::heads::{Head, Heads, Identity, owner};
+use crate::plan::detect::MINUTE;
 use crate::plan::{Detect, ceil};
 use crate::row::event::Level;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The key of the whole shop.
 pub const SHOP: Identity = [0, 0];
 
 /// Most customers of a pane that are told by name.
 const HEAVY: usize = 4;
+
+/// Who has one line in a pane is told by name when he bought in one of so many panes before, those of half a minute in all: within
+/// less, one of three who share ten lines a minute seldom has two.
+const BESIDE: u32 = MINUTE / 2 - 1;
 
 /// How a series changes in one pane.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,7 +51,7 @@ pub struct Step {
 pub struct Makes {
     /// The category with the most lines; of several, the least.
     pub category: Identity,
-    /// Customers with several lines, the greatest first.
+    /// Customers with several lines, or who bought shortly before, too; the greatest first.
     pub heavy: Vec<(u64, i64)>,
 }
 
@@ -118,7 +123,7 @@ impl Baskets {
     pub fn save(&self, tick: u32) -> Saved {
         let mut saved = Saved::default();
         for ((pane, role), held) in &self.panes {
-            if pane.saturating_add(self.lateness) >= tick {
+            if pane.saturating_add(self.reach()) >= tick {
                 let to = if *role == Role::Customers { &mut saved.customers } else { &mut saved.sellers };
                 to.extend(&held.rows);
             }
@@ -146,29 +151,50 @@ impl Baskets {
     pub fn close(&mut self, s: u32, mut say: impl FnMut(Step)) {
         let waiting = self.waiting.remove(&s).unwrap_or_default();
         for (role, rows) in [Role::Customers, Role::Sellers].into_iter().zip(waiting) {
-            let mut touched: Vec<u32> = rows.iter().map(|head| head.pane).collect();
-            touched.sort_unstable();
-            touched.dedup();
+            let mut touched: BTreeSet<u32> = rows.iter().map(|head| head.pane).collect();
             for head in rows {
                 self.panes.entry((head.pane, role)).or_default().rows.push(head);
             }
-            for pane in touched {
+            for pane in &touched {
+                if let Some(held) = self.panes.get_mut(&(*pane, role)) {
+                    held.settle(role);
+                }
+            }
+            if role == Role::Sellers {
+                let later = |pane: &u32| (1..=BESIDE).map(|i| pane + i * self.step).collect::<Vec<_>>();
+                let later: Vec<u32> = touched.iter().flat_map(later).collect();
+                touched.extend(later);
+            }
+            // after a restart there are panes that were final: they only say who bought before
+            for pane in touched.into_iter().filter(|pane| pane + self.lateness >= s) {
+                let before = (1..=BESIDE).filter_map(|i| self.panes.get(&(pane.checked_sub(i * self.step)?, role)));
+                let before = before.map(|held| Earlier(&held.rows)).collect();
+                let now = match (self.panes.get(&(pane, role)), role) {
+                    (None, _) => continue,
+                    (Some(held), Role::Customers) => by_customer(&held.rows),
+                    (Some(held), Role::Sellers) => by_seller(&held.rows, before),
+                };
                 if let Some(held) = self.panes.get_mut(&(pane, role)) {
-                    held.settle(s, pane, role, &mut say);
+                    held.tell(now, (s, pane), &mut say);
                 }
             }
         }
         // what a later slide can still bring was released when a tick after s was open
-        let (lateness, first) = (self.lateness, s + 1);
-        while self.panes.first_key_value().is_some_and(|((pane, _), _)| pane + lateness < first) {
+        let (reach, first) = (self.reach(), s + 1);
+        while self.panes.first_key_value().is_some_and(|((pane, _), _)| pane + reach < first) {
             self.panes.pop_first();
         }
+    }
+
+    /// For so many ticks after its end a pane matters: it may change, or the next ones ask who bought in it.
+    fn reach(&self) -> u32 {
+        self.lateness + BESIDE * self.step
     }
 }
 
 impl Pane {
-    /// Brings the rows in order, counts them, and says what differs.
-    fn settle(&mut self, s: u32, pane: u32, role: Role, say: &mut impl FnMut(Step)) {
+    /// Brings the rows in order.
+    fn settle(&mut self, role: Role) {
         let place = |head: &Head| match role {
             Role::Customers => (head.customer, head.category, head.seller),
             Role::Sellers => (head.seller, head.customer, head.category),
@@ -183,10 +209,10 @@ impl Pane {
             same
         });
         self.rows.retain(|head| head.lines != 0);
-        let now = match role {
-            Role::Customers => by_customer(&self.rows),
-            Role::Sellers => by_seller(&self.rows),
-        };
+    }
+
+    /// Says what differs from what was said.
+    fn tell(&mut self, now: BTreeMap<(Level, Identity), Count>, (s, pane): (u32, u32), say: &mut impl FnMut(Step)) {
         let zero = Count::default();
         let gone = self.said.keys().filter(|key| !now.contains_key(key)).map(|key| (key, &zero));
         for (key, count) in now.iter().chain(gone) {
@@ -217,8 +243,21 @@ fn by_customer(rows: &[Head]) -> BTreeMap<(Level, Identity), Count> {
     counts
 }
 
-/// The sellers: rows in the order of sellers.
-fn by_seller(rows: &[Head]) -> BTreeMap<(Level, Identity), Count> {
+/// The rows of an earlier pane, in the order of sellers and their customers, as far as nobody asked about them.
+struct Earlier<'a>(&'a [Head]);
+
+impl Earlier<'_> {
+    /// Whether a customer bought from a seller there; to be asked in their order.
+    fn bought(&mut self, seller: Identity, customer: Identity) -> bool {
+        let before = self.0.iter().take_while(|head| (head.seller, head.customer) < (seller, customer)).count();
+        self.0 = &self.0[before..];
+        let of_both = self.0.iter().take_while(|head| (head.seller, head.customer) == (seller, customer));
+        of_both.map(|head| head.lines).sum::<i32>() > 0
+    }
+}
+
+/// The sellers: rows in the order of sellers, beside those of the panes before.
+fn by_seller(rows: &[Head], mut before: Vec<Earlier>) -> BTreeMap<(Level, Identity), Count> {
     let mut counts = BTreeMap::new();
     let mut categories: Vec<(Identity, i64)> = vec![];
     for of_seller in rows.chunk_by(|a, b| a.seller == b.seller) {
@@ -226,7 +265,8 @@ fn by_seller(rows: &[Head]) -> BTreeMap<(Level, Identity), Count> {
         for of_customer in of_seller.chunk_by(|a, b| a.customer == b.customer) {
             let (customer, lines) = (of_customer[0].customer, lines(of_customer));
             count.add(customer != [0, 0], lines);
-            if customer != [0, 0] && lines > 1 {
+            let mut again = || before.iter_mut().any(|earlier| earlier.bought(of_customer[0].seller, customer));
+            if customer != [0, 0] && (lines > 1 || lines == 1 && again()) {
                 count.makes.heavy.push((customer[0], lines));
             }
         }

@@ -1,21 +1,22 @@
 //! Whether a drop may be nothing but inputs that are silent.
 //!
-//! Of each live input (a partition) the sales by pane are known. An input is silent in a pane when nothing came from it although
-//! at least three sales a pane usually do. The share of what is usual that silent inputs owe is missing from a window: a drop
+//! Of each live input (a partition) the sales by pane are known. An input is silent in panes that follow each other when nothing came
+//! from it in them although at least three sales usually do. The share of what is usual that silent inputs owe is missing from a window: a drop
 //! that is none against the rest of the expectation is reported as `feed_incomplete`. When all inputs are silent at once, that is
 //! the feed, too. Unit: a share in 2^-20. Window: that of the drop, against the 60 minutes that end 5 minutes before it. Cold
 //! start: an input owes nothing before 10 minutes of it are known. Files are never incomplete: they have no partitions.
 
 use super::series::{GAP, SPAN};
 use super::table::ONE;
+use crate::plan::detect::MINUTE;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An input that usually brings fewer sales a pane is never silent.
+/// So many sales must be missing; an input that usually brings fewer in half a minute is never silent.
 const LEAST: i64 = 3;
 
 /// Panes of an input that must be known.
-const KNOWN: i64 = 20;
+const KNOWN: i64 = 10 * MINUTE as i64;
 
 /// Sales by input and pane; plain state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +48,21 @@ impl Inputs {
             let from = until.saturating_sub(SPAN).max(first.saturating_sub(1));
             let known = i64::from(until) - i64::from(from);
             let usual: i64 = if known > 0 { panes.range(from + 1..=until).map(|(_, n)| n).sum() } else { 0 };
-            if known < KNOWN || usual < LEAST * known {
+            if known < KNOWN || usual * i64::from(MINUTE / 2) < LEAST * known {
                 continue;
             }
-            let quiet = (after + 1..=to).filter(|pane| !panes.contains_key(pane)).count();
+            let (mut quiet, mut run) = (0, 0);
+            for pane in after + 1..=to {
+                run = if panes.contains_key(&pane) { 0 } else { run + 1 };
+                // from the pane on with which enough is missing, those before it count, too
+                if usual * run >= LEAST * known {
+                    quiet += if usual * (run - 1) >= LEAST * known { 1 } else { run };
+                }
+            }
             silent += usize::from(quiet > 0);
             // a mean a pane, in the same unit for inputs that are known for different spans
             let mean = i128::from(usual) * i128::from(SPAN) / i128::from(known);
-            owed += mean * quiet as i128;
+            owed += mean * i128::from(quiet);
             all += mean * i128::from(to - after);
         }
         let share = if all > 0 { (owed * i128::from(ONE) / all) as i64 } else { 0 };
@@ -69,7 +77,9 @@ mod tests {
     fn steady(inputs: &[(u32, i64)]) -> Inputs {
         let mut known = Inputs::default();
         for pane in 1_000..1_200 {
-            inputs.iter().for_each(|(input, n)| known.arrive(*input, pane, *n));
+            // one sale comes in every other pane only
+            let now = inputs.iter().filter(|(_, n)| *n > 1 || pane % 2 == 0);
+            now.for_each(|(input, n)| known.arrive(*input, pane, *n));
         }
         known
     }

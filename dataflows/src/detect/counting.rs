@@ -15,9 +15,9 @@ use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::Operator;
 
 /// As the checkpoint knows the stages.
-const BASKETS: &str = "baskets";
+const BASKETS: &str = "detect/baskets";
 /// See [`BASKETS`].
-const COUNTS: &str = "counts";
+const COUNTS: &str = "detect/counts";
 
 /// What came from live inputs and waits for its slide: input, pane, sales.
 type Inputs = BTreeMap<u32, Vec<(u32, u32, i64)>>;

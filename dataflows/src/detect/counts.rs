@@ -20,6 +20,7 @@ use super::table::{ONE, Standing};
 use super::trail::QUIET;
 use crate::pane::heads::Identity;
 use crate::plan::Plan;
+use crate::plan::detect::{LATENESS, MINUTE, SLIDE};
 use crate::row::event::{Level, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,13 +34,13 @@ mod trends;
 use trends::Leads;
 
 /// Ends that late sales may still correct, the newest included.
-const OPEN: u32 = 3;
+pub(crate) const OPEN: u32 = (LATENESS / SLIDE) as u32 + 1;
 
 /// After so many panes without a sale in the whole shop (a day) detection sleeps until the next one.
-const SILENCE: u32 = 2_880;
+const SILENCE: u32 = 1_440 * MINUTE;
 
 /// Each so many slides a seller's windows are taken as samples and its old panes forgotten.
-const ROUND: u32 = 30;
+const ROUND: u32 = 15 * MINUTE;
 
 /// The verdict on a seller: its windows of baskets and of lines.
 #[derive(Clone, Debug)]
@@ -77,6 +78,8 @@ struct End {
     said: BTreeMap<Subject, Found>,
     /// By series: what stands out, by its name.
     leads: Vec<Leads>,
+    /// Bursts of sellers that have opened and go on.
+    named: BTreeSet<Subject>,
 }
 
 /// What a checkpoint holds.
@@ -92,7 +95,7 @@ pub struct Saved {
     day: Option<i32>,
     inputs: Inputs,
     passed: Vec<Leads>,
-    told: Vec<Subject>,
+    named: Vec<Subject>,
 }
 
 /// See the [module](self).
@@ -116,8 +119,8 @@ pub struct Counts {
     watched: BTreeSet<Identity>,
     /// By series: what stood out when the last end had passed that is final.
     passed: Vec<Leads>,
-    /// The bursts that were told of that end.
-    told: BTreeSet<Subject>,
+    /// The bursts that went on then.
+    named: BTreeSet<Subject>,
     /// The run goes on from a checkpoint: open ends are judged again.
     again: bool,
     inputs: Inputs,
@@ -139,7 +142,7 @@ impl Counts {
             day: None,
             watched: BTreeSet::new(),
             passed: vec![],
-            told: BTreeSet::new(),
+            named: BTreeSet::new(),
             again: false,
             inputs: Inputs::default(),
         }
@@ -158,7 +161,7 @@ impl Counts {
             again: true,
             inputs: saved.inputs,
             passed: saved.passed,
-            told: saved.told.into_iter().collect(),
+            named: saved.named.into_iter().collect(),
             ..Counts::new(plan)
         };
         counts.categories = counts.series.iter().enumerate().skip(1).map(|(i, series)| (series.key, i)).collect();
@@ -192,7 +195,7 @@ impl Counts {
             day: self.day,
             inputs: self.inputs.clone(),
             passed: self.passed.clone(),
-            told: self.told.iter().cloned().collect(),
+            named: self.named.iter().cloned().collect(),
         }
     }
 
@@ -292,7 +295,7 @@ impl Counts {
             self.watched.clear();
             self.ends.clear();
             self.passed.clear();
-            self.told.clear();
+            self.named.clear();
         } else {
             self.series.iter_mut().for_each(|series| series.open(pane));
         }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An episode closes after so many slides below half of the threshold.
-const QUIET: u32 = 10;
+const QUIET: u32 = 5 * crate::plan::detect::MINUTE;
 
 /// A step in the life of an episode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,13 +6,14 @@
 //! the ordinary lines of one category and once in four by those of another, while an order of a thousand times the usual one was 7
 //! deviations in a third. Besides, the line has at least [`FACTOR`] times the amount of the mean of the last 24 h (the
 //! [baseline](super::ticket) of the ticket, from 100 lines on), and lies half as many deviations above it as the setting says.
-//! Until the tail is known, the setting alone decides. The greatest line of a pane of 30 s speaks for all of them.
+//! Until the tail is known, the setting alone decides. The greatest line of a pane speaks for all of them.
 //!
 //! Unit: standard deviations of ln x. Cold start: quiet, then the setting. Lines that may matter are kept one by one for as long as
 //! their pane can change.
 
 use super::signal::Found;
 use super::ticket::Base;
+use crate::plan::detect::SLIDE;
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::{div_half_even, growth, narrow};
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ pub fn found(whales: &Whales, base: &Base, start: u32, limit: Limit) -> Option<F
     let usual = libm::rint(libm::exp(base.mean as f64 / 1e4) * 100.0) as i64;
     let times = libm::exp(base.above(ln) as f64 / 1e4);
     let money = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
-    let others = if lines > 1 { vec![format!("{} more such lines in the same 30 s", lines - 1)] } else { vec![] };
+    let others = if lines > 1 { vec![format!("{} more such lines in the same {} s", lines - 1, SLIDE / 1_000)] } else { vec![] };
     let whose = if limit.own && score >= limit.deviations {
         vec!["the greatest amounts of the category make one expect such a line less than once a year".to_string()]
     } else {

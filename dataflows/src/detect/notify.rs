@@ -23,7 +23,7 @@ const NOTIFY: &str = "notify";
 const BEHIND: u32 = 1 << 31;
 
 /// So many ticks of epochs are remembered, in slides: a lineage speaks of the longest window and of what corrects it.
-const SLIDES: u32 = 64;
+const SLIDES: u32 = 32 * crate::plan::detect::MINUTE;
 
 /// Makes episodes and events of signals, on worker 0.
 pub fn notify<'s>(

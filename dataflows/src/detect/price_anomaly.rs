@@ -7,15 +7,16 @@
 //! the alert, only the distance itself counts ([`distance`]). A price of 46 % off or more is then worth a warning, one of 40 %
 //! off is not. A run of wrong prices can be most of what was sold lately, and must not make a usual price look strange once it is
 //! over: the medians of the newer and of the older half of the product's prices are asked as well, and the one nearest to the price
-//! counts. Whether a price is too high or too low is said against that median, too. All sales of one pane of 30 s are compared with
-//! what came before the pane: twenty sales at a wrong price do not vouch for each other. A product with fewer than five sales is
-//! compared with its category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days, from 30 prices on. While the tickets of the whole category surge, what its prices
-//! share is taken away first ([`Far::beside`]).
+//! counts. Whether a price is too high or too low is said against that median, too. All sales of one pane are compared with
+//! what came before the half minute that ends with it: twenty sales at a wrong price do not vouch for each other. A product with
+//! fewer than five sales is compared with its category: how far ln p lies outside the 0.5 % and 99.5 % quantiles of the last 30 days,
+//! from 30 prices on. While the tickets of the whole category surge, what its prices share is taken away first ([`Far::beside`]).
 //!
 //! Unit: logarithm, 0.5 is a price off by 65 %, 1.2 by a factor of 3.3. Cold start: quiet. Source: DETECTION 1.5, section 3
 //! feature 3. Exact under late rows and cancellations: both are functions of multisets.
 
 use crate::feature::price::{OWN_LEAST, PriceHistory, kth_nearest, quantile, size};
+use crate::plan::detect::SLIDE;
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
@@ -84,13 +85,14 @@ fn farthest(paid: impl Iterator<Item = (i32, u32)>, distance: impl Fn(i32) -> Op
     far.max_by_key(|far| (far.distance, -far.ln))
 }
 
-/// Judges what was paid for a product in the pane `end`, the history's unit being ticks. `from`: where 90 days begin.
-pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u32)>) -> Verdict {
-    let end = i64::from(end);
+/// Judges what was paid for a product in the pane `end`, by what was paid up to the pane `before`, the history's unit being ticks.
+/// `from`: where 90 days begin.
+pub fn judge(history: &PriceHistory, from: i64, (before, end): (u32, u32), own: &mut Vec<(i32, u32)>) -> Verdict {
+    let (before, end) = (i64::from(before), i64::from(end));
     if history.at(end).next().is_none() {
         return Verdict::Quiet;
     }
-    history.newest(from, end, own);
+    history.newest(from, before, own);
     let support = size(own);
     if support < OWN_LEAST {
         return Verdict::Unsettled(history.at(end).collect());
@@ -99,7 +101,7 @@ pub fn judge(history: &PriceHistory, from: i64, end: u32, own: &mut Vec<(i32, u3
     let far = farthest(history.at(end), |ln| {
         let near = kth_nearest(own, ln, 2)?;
         let notable = distance(ln, near, median) > NOTABLE;
-        let usual = if notable { usual(history, from, end, own, ln) } else { median };
+        let usual = if notable { usual(history, from, before, own, ln) } else { median };
         Some(Far { ln, times: 0, distance: distance(ln, near, usual), near, usual, support })
     });
     far.filter(|far| far.distance > 0).map_or(Verdict::Quiet, Verdict::Own)
@@ -286,7 +288,7 @@ pub fn found(far: &Far, own: bool, start: u32, thresholds: Thresholds) -> Option
         rule: format!("price/{}", if own { "own" } else { "category" }),
         message: format!("Price anomaly: {}, {factor:.1} times {verb} {with} ({})", money(price), money(near)),
         insights: vec![
-            format!("sold {times} at this price in 30 s"),
+            format!("sold {times} at this price in {} s", SLIDE / 1_000),
             format!("compared with {} {}", far.support, if own { "sales of the product" } else { "sales of the category" }),
         ],
     })

@@ -1,6 +1,6 @@
 //! Several lengths of window at once, and one threshold for all of them.
 //!
-//! `W_w(t)` is the count of the last `w` panes, `M_w(t)` the sum of their expectations, w in {1, 2, 4, 10, 30} panes of 30 s. The
+//! `W_w(t)` is the count of the last `w` panes, `M_w(t)` the sum of their expectations, over 30 s, 1, 2, 5 and 15 min, at each slide. The
 //! score is the greatest over w of the tail of `W_w` under `M_w`, in decades. It is a truncated CUSUM: the best start of a change
 //! among the last 15 minutes, with no state of its own, so that a correction is judged by asking again.
 //!
@@ -18,13 +18,14 @@ use super::dispersion::{Dispersion, Samples};
 use super::season::Known;
 use super::table::{ONE, Standing, Table, fixed, float};
 use super::tail::Tail;
+use crate::plan::detect::MINUTE;
 use serde::{Deserialize, Serialize};
 
 /// The scales, in panes.
-pub const SCALES: [u32; 5] = [1, 2, 4, 10, 30];
+pub const SCALES: [u32; 5] = [MINUTE / 2, MINUTE, 2 * MINUTE, 5 * MINUTE, LONGEST];
 
 /// The longest of them.
-pub const LONGEST: u32 = 30;
+pub const LONGEST: u32 = 15 * MINUTE;
 
 /// Series that share their dispersion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -143,7 +143,7 @@ impl Profile {
 const AFTER: i64 = 900_000;
 
 /// Half a pane, milliseconds: what begins within a pane is in it.
-const HALF: i64 = 15_000;
+const HALF: i64 = crate::plan::detect::SLIDE / 2;
 
 /// Whether the pane with its middle at `at` holds some of a sale that was announced for the whole shop, or for this category.
 pub fn announced(calendar: &[Announced], at: i64, category: Option<&str>, after: bool) -> bool {

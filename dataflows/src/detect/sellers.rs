@@ -30,7 +30,7 @@ const KAPPA: f64 = 50.0;
 const DAYS: i32 = 14;
 
 /// Panes that are kept: the longest window, its level, and what may still change.
-const KEPT: u32 = LONGEST + GAP + SPAN + GAP + 8;
+const KEPT: u32 = LONGEST + GAP + SPAN + GAP + 4 * crate::plan::detect::MINUTE;
 
 /// Baskets, or lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -269,7 +269,7 @@ impl Seller {
     /// that was judged has taken already.
     pub fn pass(&mut self, pane: u32, standing: Standing, panes: u32) {
         if let Some(from) = self.trail.pass(pane, standing, panes) {
-            self.freeze(from.max((pane + 3).saturating_sub(GAP)), pane);
+            self.freeze(from.max((pane + super::counts::OPEN).saturating_sub(GAP)), pane);
         }
         self.over.retain(|over| *over + QUIET > pane);
     }

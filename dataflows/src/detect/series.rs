@@ -8,7 +8,7 @@
 //! known, the mean of the same 60 minutes stands in, from 30 minutes of history on; before that nothing is said.
 //! While an [episode](super::trail) is open, the expectation stands in for the count in `L` and in the profile.
 //!
-//! State: 256 panes of a dozen numbers and the profile, 40 KB a series.
+//! State: 512 panes of a dozen numbers and the profile, 64 KB a series.
 
 use super::category_trend::{MINUTES, Minutes};
 use super::scan::{SCALES, Verdict, Window, Windows};
@@ -17,23 +17,24 @@ use super::table::{ONE, fixed, float};
 use super::trail::Trail;
 use super::words;
 use crate::pane::heads::Identity;
+use crate::plan::detect::MINUTE;
 use crate::row::event::Level;
 use serde::{Deserialize, Serialize};
 
-/// Panes of 30 s that are kept, a power of two.
-const RING: usize = 256;
+/// Panes that are kept, a power of two.
+const RING: usize = (128 * MINUTE as usize).next_power_of_two();
 
 /// A baseline ends so many panes before the pane it is for: the last one lies 5 minutes before its start.
-pub const GAP: u32 = 11;
+pub const GAP: u32 = 5 * MINUTE + 1;
 
 /// It spans so many panes: 60 minutes.
-pub const SPAN: u32 = 120;
+pub const SPAN: u32 = 60 * MINUTE;
 
 /// Pseudo-counts of the level.
 pub const K: i64 = 60;
 
 /// Without a season: so many panes of history are needed.
-const LEAST: i64 = 60;
+const LEAST: i64 = 30 * MINUTE as i64;
 
 /// One pane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,14 +217,14 @@ impl Series {
     /// The 30 whole minutes that end with `pane`, against the season and the level before the half hour began; `None` where the
     /// season is not known of all of them.
     pub fn minutes(&self, pane: u32) -> Option<Minutes> {
-        let first = pane.checked_sub(2 * MINUTES as u32)?;
+        let first = pane.checked_sub(MINUTE * MINUTES as u32)?;
         self.between(first, pane).filter(|sums| sums[3] == 0)?;
         let level = self.level(first + 1)?;
-        let minute = |i: usize| [1, 2].map(|half| first + 2 * i as u32 + half);
+        let minute = |i: usize| (1..=MINUTE).map(move |part| first + MINUTE * i as u32 + part);
         let expected = |pane: u32| words::millionths(fixed(float(self.season(pane).unwrap_or(0)) * level));
         Some(Minutes {
-            counts: std::array::from_fn(|i| minute(i).map(|half| self.counted(half)).iter().sum()),
-            expected: std::array::from_fn(|i| minute(i).map(expected).iter().sum()),
+            counts: std::array::from_fn(|i| minute(i).map(|part| self.counted(part)).sum()),
+            expected: std::array::from_fn(|i| minute(i).map(expected).sum()),
         })
     }
 

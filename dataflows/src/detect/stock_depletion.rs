@@ -7,10 +7,10 @@
 //! holds while P(D >= stock) >= 0.9, and escalates as a tail of a count does, when what is left of the doubt is a thousandth of
 //! that: 0.9999. The season is not in it: the rate is that of the last day.
 //!
-//! Unit: probability. Window: 24 h in steps of 5 min, every 30 s. Cold start: quiet below 3 lines in 24 h, without a record of the
+//! Unit: probability. Window: 24 h in steps of 5 min, each slide. Cold start: quiet below 3 lines in 24 h, without a record of the
 //! stock, and in the first 5 min of a run. Source: DETECTION 1.5, feature 12 (gamma-Poisson). Returns put nothing back.
 //!
-//! A record of the stock says what there was at the end of the pane of 30 s in which it lies; what is sold in later panes goes off.
+//! A record of the stock says what there was at the end of the pane in which it lies; what is sold in later panes goes off.
 
 use super::signal::Found;
 use super::tail::Tail;
@@ -47,7 +47,7 @@ impl Sold {
 
 /// What was sold of one product, and what there was: exact under late rows and cancellations.
 ///
-/// One entry of 32 bytes for each pane of 30 s of the last hour and each 5 min of the last day in which it was sold.
+/// One entry of 32 bytes for each pane of the last hour and each 5 min of the last day in which it was sold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demand {
     /// Panes that may still change.

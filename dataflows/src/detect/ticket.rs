@@ -1,6 +1,6 @@
 //! `revenue_surge` by ticket: the mean log amount of a line is far above its usual value, whatever the number of lines does.
 //!
-//! z = sum (ln x - m) / sqrt(sum sd^2) over the lines of the last 60 s, 2 and 5 min, the greatest of the three. m and sd are the
+//! z = sum (ln x - m) / sqrt(sum sd^2) over the lines of the last 30 s, 60 s, 2 and 5 min, the greatest of the four. m and sd are the
 //! mean and the standard deviation of ln x of the category over the 24 h that end 5 min before the pane of the line: what goes on
 //! now is not in its own baseline, and a late row inside the lateness never moves it. For one category this is the
 //! (sum ln x - n m) / (sd sqrt n) of DETECTION 1.5; over the whole shop each line is held against its own category, so that a
@@ -12,6 +12,7 @@
 //! are logarithms of 1e-4, all sums are integers.
 
 use super::signal::Found;
+use crate::plan::detect::MINUTE;
 use crate::row::event::{Direction, Figure, Severity};
 use crate::row::round::{div_half_even, round_millionths};
 use serde::{Deserialize, Serialize};
@@ -219,11 +220,14 @@ pub struct Surge {
     pub lines: Lines,
 }
 
-/// The scales in panes of 30 s: 60 s, 2 and 5 min.
-pub const SCALES: [u32; 3] = [2, 4, 10];
+/// The scales in panes: 30 s, 60 s, 2 and 5 min.
+pub const SCALES: [u32; 4] = [MINUTE / 2, MINUTE, 2 * MINUTE, LONGEST];
+
+/// The longest of them.
+pub const LONGEST: u32 = 5 * MINUTE;
 
 /// The lines of each of [`SCALES`] that ends with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
-fn scales<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> [Lines; 3] {
+fn scales<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> [Lines; SCALES.len()] {
     let mut newest = panes.rev().filter(|p| p.0 <= end).peekable();
     let mut lines = Lines::default();
     SCALES.map(|scale| {
@@ -236,11 +240,11 @@ fn scales<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32
 
 /// The greatest z over the scales that end with the pane `end`; `panes` in order, sparse. `slide`: ticks in a pane.
 pub fn surge<'a>(panes: impl DoubleEndedIterator<Item = (u32, &'a Lines)>, end: u32, slide: u32) -> Option<Surge> {
-    beside(scales(panes, end, slide), &[0; 3])
+    beside(scales(panes, end, slide), &[0; SCALES.len()])
 }
 
 /// The greatest z over the scales, once all amounts of a scale have moved by its `shifts`.
-fn beside(scales: [Lines; 3], shifts: &[i64; 3]) -> Option<Surge> {
+fn beside(scales: [Lines; SCALES.len()], shifts: &[i64; SCALES.len()]) -> Option<Surge> {
     let mut best = None::<Surge>;
     for ((panes, lines), shift) in SCALES.into_iter().zip(scales).zip(shifts) {
         let lines = lines.beside(*shift);
@@ -306,7 +310,7 @@ pub fn found(surge: &Surge, end: u32, slide: u32, threshold: f64, hour: i64) -> 
     }
     let lines = &surge.lines;
     let ratio = round_millionths(libm::exp(lines.mean_above() as f64 / 1e4));
-    let seconds = i64::from(surge.panes) * 30;
+    let seconds = i64::from(60 * surge.panes / MINUTE);
     let span = if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
     let expected = hour as f64 * seconds as f64 / 3_600.0;
     // Clumped counts vary by one and a half times their mean.
@@ -317,7 +321,7 @@ pub fn found(surge: &Surge, end: u32, slide: u32, threshold: f64, hour: i64) -> 
         start: end.saturating_sub(surge.panes * slide),
         score: surge.z,
         threshold,
-        step: threshold / 2,
+        step: threshold,
         severity: if surge.z >= 2 * threshold { Severity::Critical } else { Severity::Warning },
         value: Figure::Millionths(ratio),
         expected: Some(Figure::Millionths(1_000_000)),

@@ -7,13 +7,14 @@
 //! end after 60 s, so what is frozen is a function of the final counts alone.
 
 use super::table::Standing;
+use crate::plan::detect::MINUTE;
 use serde::{Deserialize, Serialize};
 
 /// An episode closes after so many panes below half of the threshold.
-pub const QUIET: u32 = 10;
+pub const QUIET: u32 = 5 * MINUTE;
 
 /// It freezes the baseline for so many panes at the most.
-const MOST: u32 = 120;
+const MOST: u32 = 60 * MINUTE;
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +59,12 @@ mod tests {
         assert_eq!(trail.pass(50, Lasts, 30), None);
         assert_eq!(trail.pass(51, Holds, 4), Some(48));
         assert_eq!(trail.pass(52, Lasts, 30), Some(52));
-        assert!((53..62).all(|pane| trail.pass(pane, Quiet, 1) == Some(pane)));
-        assert_eq!(trail.pass(62, Quiet, 1), None);
+        assert!((53..52 + QUIET).all(|pane| trail.pass(pane, Quiet, 1) == Some(pane)));
+        assert_eq!(trail.pass(52 + QUIET, Quiet, 1), None);
         assert!(!trail.is_open());
-        assert_eq!(trail.pass(70, Holds, 1), Some(70));
-        assert!((71..190).all(|pane| trail.pass(pane, Lasts, 1) == Some(pane)));
-        assert_eq!(trail.pass(190, Lasts, 1), None);
+        assert_eq!(trail.pass(200, Holds, 1), Some(200));
+        assert!((201..200 + MOST).all(|pane| trail.pass(pane, Lasts, 1) == Some(pane)));
+        assert_eq!(trail.pass(200 + MOST, Lasts, 1), None);
         assert!(trail.is_open());
     }
 }

@@ -5,6 +5,7 @@
 use super::insight::decimal;
 use super::scan::{SCALES, Stand};
 use super::table::{ONE, Standing};
+use crate::plan::detect::MINUTE;
 use crate::row::event::{Kind, Level, Severity};
 use crate::row::round::{div_half_even, narrow};
 
@@ -46,9 +47,9 @@ fn whose(level: Level, name: &str) -> String {
 
 /// The length of a scale.
 fn length(scale: usize) -> String {
-    match SCALES[scale] {
-        1 => "30 s".into(),
-        panes => format!("{} min", panes / 2),
+    match SCALES[scale] / MINUTE {
+        0 => "30 s".into(),
+        minutes => format!("{minutes} min"),
     }
 }
 

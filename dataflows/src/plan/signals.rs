@@ -47,7 +47,7 @@ impl Default for SignalSpec {
 pub struct Signals {
     /// Whether they run.
     pub enabled: bool,
-    /// Distance between two looks: 30 s.
+    /// Distance between two looks.
     pub slide: u32,
     /// How long after it a look still takes late records: 60 s.
     pub lateness: u32,
@@ -58,7 +58,7 @@ pub struct Signals {
 }
 
 /// Distance between two looks, in milliseconds.
-pub const SLIDE: i64 = 30_000;
+pub const SLIDE: i64 = super::detect::SLIDE;
 
 /// How long after a look it still takes late records, in milliseconds.
 pub const LATENESS: i64 = 60_000;

@@ -259,13 +259,13 @@ pub struct Origin {
     pub engine: String,
 }
 
-/// Stands for the window of the statistical detectors, which look at several lengths up to 15 minutes at every 30 s. There are
+/// Stands for the window of the statistical detectors, which look at several lengths up to 15 minutes every 15 s. There are
 /// fewer definitions than this.
 pub const SCAN: u8 = u8::MAX;
 
 /// The column `window`.
 pub fn window_name(plan: &Plan, window: u8) -> &str {
-    plan.windows.get(usize::from(window)).map_or("15m/30s", |window| &window.name)
+    plan.windows.get(usize::from(window)).map_or("15m/15s", |window| &window.name)
 }
 
 /// The id of an event: the first 16 bytes of SHA-256 over type, level, key, window, window end and rule, written as a JSON

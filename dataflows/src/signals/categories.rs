@@ -7,10 +7,11 @@ use crate::detect::keyed::Keyed;
 use crate::detect::large_order::{self, Limit, Whales};
 use crate::detect::price_anomaly::{self, CategoryPrices, DAYS, Thresholds, Usual, Verdict};
 use crate::detect::signal::{Found, Signal};
-use crate::detect::ticket::{Base, Baseline, Lines, SCALES, Spans, surge};
+use crate::detect::ticket::{Base, Baseline, LONGEST, Lines, Spans, surge};
 use crate::dictionary::identity;
 use crate::pane::delta::Delta;
 use crate::pane::facts::CategoryFact;
+use crate::plan::detect::MINUTE;
 use crate::plan::{Plan, ceil};
 use crate::row::event::{Kind, Level, Subject};
 use crate::row::round::round_millionths;
@@ -115,7 +116,7 @@ impl Categories {
     pub fn new(plan: &Plan) -> Categories {
         let signals = &plan.signals;
         Categories {
-            spans: Spans { day: signals.day, gap: 10 * signals.slide },
+            spans: Spans { day: signals.day, gap: 5 * MINUTE * signals.slide },
             thresholds: Thresholds::new(signals.spec.price_warn, signals.spec.price_alert),
             plan: plan.clone(),
             categories: Keyed::default(),
@@ -201,13 +202,13 @@ impl Categories {
         for id in ids {
             let (name, category) = self.categories.named(id);
             let changed = category.take(s, self.spans, slide, round_millionths(plan.signals.spec.large_order_z), day, &mut sums);
-            category.prices.forget(day(s).saturating_sub(DAYS), from);
+            category.prices.forget(day(s).saturating_sub(DAYS), from.saturating_sub(MINUTE / 2 * slide));
             let mut end = from.max(changed);
             while end <= s.min(last) {
                 let subject = |kind| Subject { kind, level: Level::Category, key: name.into() };
                 let panes = category.panes(end, slide, plan.signals.spec.ticket_z);
                 if !panes.is_empty() || category.surges.contains(&end) {
-                    let before = end.saturating_sub(10 * slide);
+                    let before = end.saturating_sub(5 * MINUTE * slide);
                     let hour = category.baseline.lines(before.saturating_sub(hour), before);
                     if panes.is_empty() {
                         category.surges.remove(&end)
@@ -223,7 +224,9 @@ impl Categories {
             let mut beside = (0, 0, None);
             for ((end, product), verdict) in &category.priced {
                 if beside.0 != *end {
-                    beside = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z), category.prices.usual(*end));
+                    // what is sold at a wrong price does not vouch for itself for half a minute
+                    let before = end.saturating_sub((MINUTE / 2 - 1) * slide);
+                    beside = (*end, category.shift(*end, slide, plan.signals.spec.ticket_z), category.prices.usual(before));
                 }
                 let (_, shift, usual) = beside;
                 let found = price(*end - slide, verdict, shift, usual, self.thresholds).filter(|_| *end <= last);
@@ -233,7 +236,7 @@ impl Categories {
             category.priced.retain(|(end, _), _| *end > from);
             category.surges.retain(|end| *end > from);
             // A scale that ends with the first end that can change reaches so far back.
-            let oldest = (from + slide).saturating_sub(SCALES[2] * slide);
+            let oldest = (from + slide).saturating_sub(LONGEST * slide);
             while category.near.pop_front_if(|near| near.end <= oldest).is_some() {}
             if !category.is_live() {
                 self.live.remove(&id);
@@ -268,7 +271,7 @@ impl Category {
         day: impl Fn(u32) -> u32,
         sums: &mut BTreeMap<u32, Lines>,
     ) -> u32 {
-        let (oldest, mut changed) = (s.saturating_sub(spans.gap + 2 * slide), s);
+        let (oldest, mut changed) = (s.saturating_sub(spans.gap + MINUTE * slide), s);
         let facts = std::mem::take(&mut self.pending);
         // First what the lines of each pane are held against, in the order of the panes; so the order of the facts does not show.
         let panes: BTreeSet<u32> = facts.iter().map(|f| f.0).filter(|end| *end > oldest).collect();
@@ -305,7 +308,7 @@ impl Category {
         if surge.is_none_or(|surge| surge.z * 2 < round_millionths(threshold)) {
             return vec![];
         }
-        let inside = self.near.iter().filter(|near| near.end <= end && near.end + SCALES[2] * slide > end);
+        let inside = self.near.iter().filter(|near| near.end <= end && near.end + LONGEST * slide > end);
         inside.map(|near| (near.end, near.lines.clone())).collect()
     }
 

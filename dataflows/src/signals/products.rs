@@ -7,6 +7,7 @@ use crate::detect::stock_depletion::{Asked, Demand, Prior, Spans};
 use crate::feature::price::{OWN_SPAN, PriceHistory};
 use crate::pane::delta::Delta;
 use crate::pane::facts::ProductFact;
+use crate::plan::detect::MINUTE;
 use crate::plan::{Plan, ceil};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,8 +99,8 @@ impl Products {
     pub fn new(plan: &Plan) -> Products {
         let signals = &plan.signals;
         Products {
-            spans: Spans { day: signals.day, step: 10 * signals.slide },
-            watch: 120 * signals.slide,
+            spans: Spans { day: signals.day, step: 5 * MINUTE * signals.slide },
+            watch: 60 * MINUTE * signals.slide,
             horizon: crate::snapshot::horizon(plan),
             reach: OWN_SPAN / plan.tick,
             plan: plan.clone(),
@@ -182,7 +183,12 @@ impl Products {
             let (name, product) = self.products.named(id);
             let mut end = product.touched.max(from);
             while end <= s.min(last) {
-                let verdict = judge(&product.history, i64::from(end) - self.reach, end, &mut self.own);
+                let verdict = judge(
+                    &product.history,
+                    i64::from(end) - self.reach,
+                    (end.saturating_sub((MINUTE / 2 - 1) * signals.slide), end),
+                    &mut self.own,
+                );
                 let i = product.said.iter().position(|x| x.0 == end).unwrap_or_else(|| {
                     product.said.push((end, product.category.1, Verdict::Quiet));
                     product.said.len() - 1

@@ -3,8 +3,9 @@
 use super::categories::Word;
 use super::{Said, first_end};
 use crate::detect::signal::{Found, Signal};
-use crate::detect::ticket::{self, Lines, Part, SCALES, speakers};
+use crate::detect::ticket::{self, LONGEST, Lines, Part, speakers};
 use crate::plan::Plan;
+use crate::plan::detect::MINUTE;
 use crate::row::event::{Kind, Level, Subject};
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
@@ -73,9 +74,9 @@ impl Shop {
         }
         self.now.said.forget(from + 1);
         self.now.parts.retain(|(end, _), _| *end > from);
-        let oldest = (from + slide).saturating_sub(SCALES[2] * slide);
+        let oldest = (from + slide).saturating_sub(LONGEST * slide);
         self.now.panes.retain(|end, _| *end > oldest);
-        self.now.counts.retain(|end, _| end + signals.day / 24 + 10 * slide > from);
+        self.now.counts.retain(|end, _| end + signals.day / 24 + 5 * MINUTE * slide > from);
         self.now.closed = s;
     }
 
@@ -87,7 +88,7 @@ impl Shop {
             self.now.parts.range((end, String::new())..).take_while(|x| x.0.0 == end).map(|x| (&x.0.1, x.1)).unzip();
         let (whole, alone) = speakers(&panes, &parts, end, slide, round_millionths(z));
         let whole = whole.and_then(|surge| {
-            let before = end.saturating_sub(10 * slide);
+            let before = end.saturating_sub(5 * MINUTE * slide);
             let hour = self.now.counts.iter().filter(|x| *x.0 <= before && x.0 + signals.day / 24 > before).map(|x| x.1).sum();
             ticket::found(&surge, end, slide, z, hour)
         });

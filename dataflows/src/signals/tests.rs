@@ -1,7 +1,7 @@
 //! What the stages say, against a batch computation over all facts known at each slide: with late facts, cancellations of anything,
 //! a restart in between, on 1, 2 and 4 workers.
 //!
-//! Ticks are panes of 30 s here, a day has 2,880 of them.
+//! Ticks are panes here.
 
 mod naive;
 
@@ -12,13 +12,17 @@ use super::*;
 use crate::dictionary::identity;
 use crate::feature::price::{ln4, ln4_cents};
 use crate::pane::told::owner_of;
+use crate::plan::detect::MINUTE;
 use crate::plan::{Plan, SignalSpec, Spec};
 use crate::row::event::{Kind, Level};
 use naive::Naive;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-const DAY: u32 = 2_880;
+const DAY: u32 = 1_440 * MINUTE;
+
+/// Panes in half a minute.
+const HALF: u32 = MINUTE / 2;
 
 /// A line that was sold (`n` = 1), or is cancelled (-1); or a record of the stock (0).
 #[derive(Clone, Copy, Debug)]
@@ -154,18 +158,18 @@ type Truth = BTreeMap<(u32, Subject), Found>;
 /// A stream: a steady beginning that fills the baselines, then anything.
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let odd = prop_oneof![6 => Just(1_000u32), 2 => Just(1_100), 2 => Just(100), 1 => Just(10_000), 1 => Just(400_000), 2 => Just(3_000)];
-    let row = (1u32..60, 0u32..5, 0u32..4, 0u64..6, odd, 1i32..4, 0u32..10, any::<bool>());
+    let row = (1u32..60 * HALF, 0u32..5 * HALF, 0u32..4, 0u64..6, odd, 1i32..4, 0u32..10, any::<bool>());
     proptest::collection::vec(row, 1..120).prop_map(|odd| {
         let mut rows = vec![];
         for i in 0..240u32 {
-            let (pane, product) = (1 + i / 24, i % 3);
+            let (pane, product) = (1 + i / 24 * HALF, i % 3);
             let cents = 1_000 + 7 * (i % 11);
             rows.push(Row { learned: pane, pane, product, category: product % 2, customer: i.into(), cents, units: 1, n: 1 });
         }
         for (after, late, product, customer, cents, units, what, twice) in odd {
-            let pane = 11 + after;
+            let pane = 11 * HALF + after;
             let row = Row {
-                learned: pane + late.saturating_sub(2),
+                learned: pane + late.saturating_sub(2 * HALF),
                 pane,
                 product,
                 category: product % 2,
@@ -191,12 +195,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_said_is_what_is_true(rows in rows(), cut in 1u32..70) {
+    fn what_is_said_is_what_is_true(rows in rows(), cut in 1u32..70 * HALF) {
         let plan = plan();
         let mut workers = [1, 2, 4].map(|peers| Workers::new(&plan, peers));
         let mut naive = Naive::new(&plan);
         let mut told: Truth = Truth::new();
-        for s in 1..=80u32 {
+        for s in 1..=80 * HALF {
             let now: Vec<Row> = rows.iter().filter(|r| r.learned == s).copied().collect();
             naive.learn(s, &now);
             let said = workers[0].step(s, &now);
@@ -215,7 +219,7 @@ proptest! {
                     None => told.remove(&key),
                 };
             }
-            for end in s.saturating_sub(2).max(1)..=s {
+            for end in s.saturating_sub(MINUTE).max(1)..=s {
                 // Corrections of the stock reach the ends in which the product was sold; its other ends speak for their own time.
                 let of = |all: &Truth| -> Truth {
                     let judged = |key: &(u32, Subject)| key.0 == end && (end == s || key.1.kind != Kind::StockDepletion);
@@ -230,30 +234,30 @@ proptest! {
 /// Every detector finds what it is for, and a record of the stock that comes before the first sale is nobody's category.
 #[test]
 fn each_kind_is_said() {
-    let row = |pane, product, cents, units, n| Row {
-        learned: pane,
-        pane,
+    let row = |half, product, cents, units, n| Row {
+        learned: half * HALF,
+        pane: half * HALF,
         product,
         category: product % 2,
-        customer: u64::from(pane * 7 + cents),
+        customer: u64::from(half * 7 + cents),
         cents,
         units,
         n,
     };
     let mut rows: Vec<Row> = vec![];
-    for pane in 1..=40 {
-        rows.extend((0..8).map(|i| Row { customer: i + 100, ..row(pane, (i % 3) as u32, 1_000 + 50 * (i as u32 % 4), 1, 1) }));
+    for half in 1..=40 {
+        rows.extend((0..8).map(|i| Row { customer: i + 100, ..row(half, (i % 3) as u32, 1_000 + 50 * (i as u32 % 4), 1, 1) }));
     }
     rows.push(row(41, 0, 100, 1, 1));
     rows.push(row(42, 9, 100, 5, 0));
-    rows.push(Row { learned: 43, ..row(42, 9, 90_000, 1, 1) });
+    rows.push(Row { learned: 43 * HALF, ..row(42, 9, 90_000, 1, 1) });
     rows.push(row(44, 1, 900_000, 1, 1));
     rows.extend((0..9).map(|i| Row { customer: i, ..row(46, 2, 2_600, 1, 1) }));
     rows.push(row(47, 1, 0, 3, 0));
     rows.push(row(48, 1, 1_000, 1, 1));
     let mut workers = Workers::new(&plan(), 3);
     let mut said = BTreeSet::new();
-    for s in 1..=60 {
+    for s in 1..=60 * HALF {
         let now: Vec<Row> = rows.iter().filter(|r| r.learned == s).copied().collect();
         for signal in workers.step(s, &now) {
             if signal.found.is_some_and(|found| found.holds()) {
@@ -268,7 +272,10 @@ fn each_kind_is_said() {
         (Kind::RevenueSurge, "c0", 46),
         (Kind::StockDepletion, "p1", 48),
     ] {
-        assert!(said.contains(&(kind, key.into(), end)), "{kind:?} {key} {end} in {said:?}");
+        assert!(said.contains(&(kind, key.into(), end * HALF)), "{kind:?} {key} {end} in {said:?}");
     }
-    assert!(!said.contains(&(Kind::RevenueSurge, Level::WHOLE.into(), 46)), "what one category does is not said of the shop");
+    assert!(
+        !said.contains(&(Kind::RevenueSurge, Level::WHOLE.into(), 46 * HALF)),
+        "what one category does is not said of the shop"
+    );
 }

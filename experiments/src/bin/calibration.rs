@@ -1,6 +1,6 @@
 //! How often does the score of counts exceed a level by chance, when nothing happens?
 //!
-//! Method: orders by pane of 30 s pass through the engine's own series and dispersion, one shop without episodes; each slide the tail
+//! Method: orders by pane of 15 s pass through the engine's own series and dispersion, one shop without episodes; each slide the tail
 //! of each scale is asked for as the detector asks for it. A calibrated tail of 1e-3 is reached by one window in a thousand; discrete
 //! counts reach it less often. Either generated shops in which nothing is injected, or real orders: of UCI Online Retail the
 //! first half is for learning, the second is judged. Real shops have real events, so there the far tail is no false alarm alone.
@@ -30,7 +30,7 @@ use vitrine::generate::{self, Generator};
 use vitrine::settings::value;
 
 /// Milliseconds of a pane.
-const PANE: i64 = 30_000;
+const PANE: i64 = dataflows::plan::SLIDE;
 const DAY: i64 = 86_400_000;
 /// Levels of the tail, decades.
 const LEVELS: [f64; 3] = [2.0, 3.0, 4.0];

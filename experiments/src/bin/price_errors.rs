@@ -71,7 +71,7 @@ fn score(sales: &[Sale], permille: f64, seed: u64) -> Vec<Scored> {
             let history = histories.entry(*product).or_default();
             // The sale by itself: what else was sold in its minute vouches for nothing.
             history.add(i64::from(pane), *ln, 1);
-            let verdict = judge(history, i64::from(pane) - OWN_SPAN / PANE, pane, &mut own);
+            let verdict = judge(history, i64::from(pane) - OWN_SPAN / PANE, (pane, pane), &mut own);
             history.add(i64::from(pane), *ln, -1);
             let distance = match verdict {
                 Verdict::Quiet => 0,

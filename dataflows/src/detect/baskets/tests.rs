@@ -99,3 +99,23 @@ fn who_and_what_makes_a_pane_is_told() {
     assert_eq!((it.baskets, it.lines), (11, 16));
     assert_eq!(it.makes, Makes { category: [3, 3 << 60], heavy: vec![(5, 6)] });
 }
+
+#[test]
+fn who_buys_again_within_half_a_minute_is_told_by_name() {
+    let detect = detect();
+    let mut baskets = Baskets::new(&detect);
+    // 5 buys in each of three panes, 6 in the first and the third, and a guest whenever he likes; 5 cancels the first at last
+    let rows = [(1, 0, 5, 1, 3, 1), (1, 0, 6, 1, 3, 1), (1, 0, 0, 1, 3, 1), (2, 0, 5, 1, 3, 1), (2, 0, 0, 1, 3, 1)];
+    let rows = rows.into_iter().chain([(3, 0, 5, 1, 3, 1), (3, 0, 6, 1, 3, 1), (4, 3, 5, 1, 3, -1)]);
+    let mut told: BTreeMap<u32, Vec<Makes>> = BTreeMap::new();
+    let rows: Vec<Row> = rows.collect();
+    for s in 1..=4 {
+        let sellers = rows.iter().filter(|row| row.0 == s).map(|row| head(*row, detect.step)).collect();
+        baskets.learn(Heads { s: s * detect.step, sellers, ..Heads::default() });
+        baskets.close(s * detect.step, |step| told.entry(step.pane / detect.step).or_default().push(step.makes));
+    }
+    let heavy = |pane: u32| told[&pane].iter().map(|makes| makes.heavy.clone()).collect::<Vec<_>>();
+    assert_eq!(heavy(1), [vec![], vec![]], "nobody bought before");
+    assert_eq!(heavy(2), [vec![(5, 1)], vec![]], "once the first is cancelled nobody did");
+    assert_eq!(heavy(3), [vec![(5, 1)]], "6 did not buy in the pane before");
+}

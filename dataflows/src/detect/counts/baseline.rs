@@ -48,7 +48,7 @@ impl Counts {
         while let Some(first) = self.ends.first_entry().filter(|first| *first.key() <= last) {
             let (pane, end) = first.remove_entry();
             self.passed = end.leads;
-            self.told = end.said.into_keys().filter(|subject| subject.level == Level::Seller).collect();
+            self.named = end.named;
             for (series, verdict) in self.series.iter_mut().zip(&end.series) {
                 series.pass(pane, verdict);
             }

@@ -14,13 +14,14 @@ impl Counts {
         let mut leads: Vec<Leads> = (0..self.series.len()).map(|i| self.leads(i, pane)).collect();
         let Some(end) = self.ends.get_mut(&pane) else { return found };
         end.leads.clone_from(&leads);
+        end.named.clear();
         if end.sellers.is_empty() && end.series.iter().all(|verdict| verdict.standing() == Standing::Quiet) {
             return found;
         }
         let end = end.clone();
         let before = match self.ends.get(&pane.wrapping_sub(1)) {
-            Some(end) => end.said.keys().filter(|subject| subject.level == Level::Seller).cloned().collect(),
-            None => self.told.clone(),
+            Some(end) => end.named.clone(),
+            None => self.named.clone(),
         };
         let windows: Vec<Windows> = self.series.iter().map(|series| series.windows(pane)).collect();
         let holds = |stand: &Option<Stand>| stand.is_some_and(|stand| stand.standing == Standing::Holds);
@@ -73,9 +74,7 @@ impl Counts {
                 found.insert(subject, found_of);
             }
         }
-        if let Some(end) = self.ends.get_mut(&pane) {
-            end.leads = leads;
-        }
+        let mut named = BTreeSet::new();
         if self.plan.detect.level(Level::Seller) {
             for (key, seller) in &end.sellers {
                 let i = seller.category;
@@ -95,9 +94,15 @@ impl Counts {
                 }
                 if let Some((what, stand)) = it.best() {
                     let (subject, found_of) = self.of_seller(*key, pane, what, &stand, &before);
+                    if found_of.holds() || before.contains(&subject) {
+                        named.insert(subject.clone());
+                    }
                     found.insert(subject, found_of);
                 }
             }
+        }
+        if let Some(end) = self.ends.get_mut(&pane) {
+            (end.leads, end.named) = (leads, named);
         }
         found
     }
@@ -178,6 +183,8 @@ impl Counts {
         let rule = if trend.is_some() { "theil-sen/mann-kendall" } else { "nb/baskets" };
         let mut found = self.found(pane, stand, (Class::Category, direction), rule);
         found.severity = Severity::Info;
+        // a ramp grows clearer by going on: that is no news until it stands out twice as far
+        found.step = found.threshold;
         found.message = words::message(Kind::CategoryTrend, series.level, &series.name, stand, words::BASKETS);
         found.insights = words::rarity(stand, true);
         if let Some((message, order)) = trend.map(|trend| trends::words(&trend)) {
@@ -210,7 +217,7 @@ impl Counts {
         words::share(Level::Seller, name, far(part), all)
     }
 
-    /// Of a seller. What was said of the end before decides the type of an episode that goes on.
+    /// Of a seller. The type of an episode is that with which it opened: a look before that sees a part of the burst.
     fn of_seller(&self, key: Identity, pane: u32, what: What, stand: &Stand, before: &BTreeSet<Subject>) -> (Subject, Found) {
         let (lines, unit) = if what == What::Lines { (true, words::LINES) } else { (false, words::BASKETS) };
         let name = self.names.get(&(Level::Seller, key)).cloned().unwrap_or_default();

@@ -21,8 +21,11 @@ fn plan() -> Arc<Plan> {
     Arc::new(Plan::new(&spec).unwrap())
 }
 
+/// Panes in half a minute: what is sold is said by half minutes, and falls on their panes at random.
+const HALF: u32 = MINUTE / 2;
+
 /// Midnight of a Monday, in panes.
-const START: u32 = 58_919_040;
+const START: u32 = 58_919_040 * HALF;
 
 /// A generator of numbers for tests: splitmix.
 struct Dice(u64);
@@ -43,12 +46,12 @@ fn id(n: u64) -> Identity {
     [n, n.wrapping_mul(0x9E37_79B9_7F4A_7C15)]
 }
 
-/// Panes of a shop of three categories and seven sellers, with incidents in the last of them.
-fn shop(seed: u64, panes: u32, step: u32) -> Vec<Head> {
+/// Half minutes of a shop of three categories and seven sellers, with incidents in the last of them.
+fn shop(seed: u64, halves: u32, step: u32) -> Vec<Head> {
     let (mut dice, mut heads) = (Dice(seed), vec![]);
-    let incident = panes - 90 + dice.below(10) as u32;
-    for p in 0..panes {
-        let pane = (START + 1 + p) * step;
+    let incident = halves - 90 + dice.below(10) as u32;
+    for p in 0..halves {
+        let pane = |dice: &mut Dice| pane_of(p, dice) * step;
         let hot = (incident..incident + 12).contains(&p);
         let cold = (incident + 45..incident + 60).contains(&p);
         for category in 0..3u64 {
@@ -59,14 +62,20 @@ fn shop(seed: u64, panes: u32, step: u32) -> Vec<Head> {
                 let (customer, seller) = (dice.below(900), category * 3 + dice.below(3) * dice.below(2));
                 let customer = if customer < 30 { [0, 0] } else { id(10_000 + customer) };
                 let lines = if dice.below(40) == 0 { -1 } else { 1 + dice.below(2) as i32 };
+                let pane = pane(&mut dice);
                 heads.push(Head { customer, seller: id(100 + seller), category: id(1 + category), pane, lines });
             }
         }
         if (incident + 70..incident + 76).contains(&p) {
-            heads.push(Head { customer: id(7), seller: id(101), category: id(1), pane, lines: 25 });
+            heads.push(Head { customer: id(7), seller: id(101), category: id(1), pane: pane(&mut dice), lines: 25 });
         }
     }
     heads
+}
+
+/// A pane of a half minute.
+fn pane_of(half: u32, dice: &mut Dice) -> u32 {
+    START + 1 + half * HALF + dice.below(HALF.into()) as u32
 }
 
 /// Each sale on time, or (one in eight) up to the allowed lateness after its pane.
@@ -176,24 +185,24 @@ fn run(plan: &Arc<Plan>, sales: &[Sale], peers: usize, cut: Option<(usize, usize
         }
         run.learn(tick, of_tick);
     }
-    let last = sales.last().map_or(0, |sale| sale.0) + 20 * plan.detect.step;
+    let last = sales.last().map_or(0, |sale| sale.0) + 20 * HALF * plan.detect.step;
     run.close(last, look);
     run
 }
 
 /// Every window of every series, at every end once it is final, and what is frozen, against the formulas.
-fn against_the_formulas(seed: u64, late: u64, panes: u32) {
+fn against_the_formulas(seed: u64, late: u64, halves: u32) {
     let plan = plan();
     let (step, lateness) = (plan.detect.step, plan.detect.lateness);
-    let heads = shop(seed, panes, step);
+    let heads = shop(seed, halves, step);
     let sales = arrive(&heads, late, lateness, step);
     let mut naive = Naive::new(&plan, &heads);
     let mut compared = 0;
     run(&plan, &sales, 2, None, |counts, s| {
         let pane = s / step;
         naive.pass(pane);
-        // two slides later nothing can change the pane any more
-        let last = pane - 2;
+        // once the lateness is over nothing can change the pane any more
+        let last = pane + 1 - OPEN;
         for series in &counts.series {
             let windows = series.windows(last);
             assert_eq!(windows, naive.windows(series.level, series.key, last), "seed {seed} {:?} {last}", series.level);
@@ -235,15 +244,15 @@ proptest! {
     }
 }
 
-/// Episodes of the shop and its categories in a day and a bit of three categories, of which one sells four times as much for 60 panes, and
-/// within them nothing is sold anywhere for 10 panes.
+/// Episodes of the shop and its categories in a day and a bit of three categories, of which one sells four times as much for half an hour,
+/// and within it nothing is sold anywhere for 5 minutes.
 fn with_a_sale(announced: bool) -> Vec<(Level, Kind, u32)> {
     const SALE: std::ops::Range<u32> = 2_960..3_020;
     let mut spec = Spec::default();
     spec.detect.enabled = true;
     if announced {
-        let at = |pane: u32| i64::from(START + pane) * 30_000;
-        // it begins and ends within a pane
+        let at = |pane: u32| i64::from(START / HALF + pane) * 30_000;
+        // it begins and ends within a half minute
         let (start, end) = (at(SALE.start) + 20_000, at(SALE.end) - 20_000);
         spec.detect.announced.push(Announced { start, end, category: Some("c1".into()) });
     }
@@ -255,13 +264,14 @@ fn with_a_sale(announced: bool) -> Vec<(Level, Kind, u32)> {
             let n = if category == 1 && SALE.contains(&p) { 4 * usual } else { usual };
             for _ in 0..if (2_995..3_005).contains(&p) { 0 } else { n } {
                 let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + category));
-                heads.push(Head { customer, seller, category: id(category), pane: (START + 1 + p) * step, lines: 1 });
+                let pane = pane_of(p, &mut dice) * step;
+                heads.push(Head { customer, seller, category: id(category), pane, lines: 1 });
             }
         }
     }
     let truth = run(&plan, &arrive(&heads, 3, plan.detect.lateness, step), 2, None, |_, _| ()).truth();
     let told = truth.values().map(|row| &row.event).filter(|event| event.subject.level != Level::Seller);
-    let told = told.map(|event| (event.subject.level, event.subject.kind, (event.end / 30_000) as u32 - START));
+    let told = told.map(|event| (event.subject.level, event.subject.kind, (event.end / 30_000) as u32 - START / HALF));
     // behind the last sale everything drops
     told.filter(|(.., end)| *end < 3_060).collect()
 }
@@ -272,11 +282,11 @@ fn an_announced_sale_of_one_category_is_no_news_and_hides_none_of_the_shop() {
     let spike = |of: &[(Level, Kind, u32)]| of.iter().any(|it| (it.0, it.1) == (Level::Category, Kind::ActivitySpike));
     assert!(spike(&surprised) && !spike(&told), "{surprised:?} {told:?}");
     let shop: Vec<_> = told.iter().filter(|it| it.0 == Level::Global).collect();
-    assert!(matches!(shop[..], [(_, Kind::ActivityDrop, 2_996..3_010)]), "{told:?}");
+    assert!(matches!(shop[..], [(_, Kind::ActivityDrop, 2_996..=3_010)]), "{told:?}");
 }
 
 /// What is said of one category of three in a shop that is as usual for a day and a bit, then sells `factor(p)` times as much there,
-/// `p` panes after that; late sales and all. Kinds in the order of their first ends.
+/// `p` half minutes after that; late sales and all. Kinds in the order of their first ends.
 fn of_one_category(factor: impl Fn(u32) -> u64) -> Vec<Kind> {
     const CALM: u32 = 3_000;
     let mut spec = Spec::default();
@@ -289,14 +299,15 @@ fn of_one_category(factor: impl Fn(u32) -> u64) -> Vec<Kind> {
             let n = if category == 1 && p >= CALM { usual * factor(p - CALM) / 100 } else { usual };
             for _ in 0..n {
                 let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + 10 * category + dice.below(9)));
-                heads.push(Head { customer, seller, category: id(category), pane: (START + 1 + p) * step, lines: 1 });
+                let pane = pane_of(p, &mut dice) * step;
+                heads.push(Head { customer, seller, category: id(category), pane, lines: 1 });
             }
         }
     }
     let run = run(&plan, &arrive(&heads, 4, plan.detect.lateness, step), 2, None, |_, _| ());
     let truth = run.truth();
     // behind the last sale everything drops
-    let last = i64::from(START + CALM + 110) * 30_000;
+    let last = i64::from(START / HALF + CALM + 110) * 30_000;
     let opened = run.rows.iter().filter(|row| row.state == Some(State::Opened) && row.event.end <= last);
     let told: BTreeMap<[u8; 16], (i64, Kind)> = opened
         .filter(|row| truth.contains_key(&row.event.id))
@@ -324,15 +335,16 @@ fn a_burst_keeps_its_name_when_its_oldest_open_end_is_corrected() {
     let plan = Arc::new(Plan::new(&spec).unwrap());
     let (step, mut dice, mut heads) = (plan.detect.step, Dice(21), vec![]);
     for p in 0..CALM + 70 {
-        let pane = (START + 1 + p) * step;
         for category in 1..4 {
             for _ in 0..20 + dice.below(9) {
                 let (customer, seller) = (id(10_000 + dice.below(1 << 40)), id(100 + 10 * category + dice.below(9)));
+                let pane = pane_of(p, &mut dice) * step;
                 heads.push(Head { customer, seller, category: id(category), pane, lines: 1 });
             }
         }
         for i in 0..if p < CALM { 0 } else { 20 } {
             let customer = if p < CALM + 10 { id(7) } else { id(1_000 + u64::from(p) * 100 + i) };
+            let pane = pane_of(p, &mut dice) * step;
             heads.push(Head { customer, seller: id(113), category: id(1), pane, lines: 1 });
         }
     }

@@ -13,6 +13,7 @@ use super::{Class, Counts, SCALES, Stand, Standing};
 use crate::detect::category_trend::{MINUTES, Onset, Trend, trend};
 use crate::detect::dispersion::Dispersion;
 use crate::detect::trail::QUIET;
+use crate::plan::detect::{MINUTE, SLIDE};
 use crate::row::event::Direction;
 use crate::row::round::round_millionths;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ const CLEARER: i64 = 3_000_000;
 const LONG: usize = 10;
 
 /// The least scale, in panes, at which that is asked: what stands out within a minute or two is sudden.
-const WIDE: u32 = 10;
+const WIDE: u32 = 5 * MINUTE;
 
 /// Minutes after which a change that still lasts takes over from a spike.
 const OVERDUE: usize = 15;
@@ -51,10 +52,10 @@ impl Counts {
         before.map(|lead| lead.filter(|lead| lead.last + QUIET >= pane))
     }
 
-    /// The trend of a category in the half hour that ends with `pane`, or half a minute before it, and when the change began.
+    /// The trend of a category in the half hour that ends with the last whole minute up to `pane`, and when the change began.
     fn trend(&self, i: usize, pane: u32, direction: Direction) -> (Option<Trend>, Option<Onset>) {
         let (signals, step) = (&self.plan.signals, self.plan.detect.step);
-        let minute = if self.plan.millis(pane * step) % 60_000 == 0 { Some(pane) } else { pane.checked_sub(1) };
+        let minute = pane.checked_sub((self.plan.millis(pane * step) % 60_000 / SLIDE) as u32);
         let minutes = minute.filter(|_| signals.enabled).and_then(|minute| self.series[i].minutes(minute));
         let Some(minutes) = minutes else { return (None, None) };
         let found = trend(&minutes, round_millionths(signals.spec.trend_decades), round_millionths(signals.spec.trend_change));
@@ -63,7 +64,7 @@ impl Counts {
 
     /// Of the counts of a category over so many minutes: that of the least scale that holds them, or of the longest.
     fn dispersion(&self, minutes: usize) -> Dispersion {
-        let scale = SCALES.iter().position(|panes| *panes as usize >= 2 * minutes).unwrap_or(SCALES.len() - 1);
+        let scale = SCALES.iter().position(|panes| *panes as usize >= MINUTE as usize * minutes).unwrap_or(SCALES.len() - 1);
         self.scan.fit(Class::Category, scale)
     }
 

@@ -12,7 +12,7 @@ fn history(prices: &[(i64, i32)]) -> PriceHistory {
 }
 
 fn verdict(history: &PriceHistory, end: u32) -> Verdict {
-    judge(history, i64::MIN, end, &mut vec![])
+    judge(history, i64::MIN, (end, end), &mut vec![])
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use super::*;
 use proptest::prelude::*;
 
+/// Ticks in a pane, a tick being a second.
+const PANE: u32 = 60 / MINUTE;
+
 #[test]
 fn a_baseline_needs_a_hundred_lines_and_has_some_spread() {
     assert_eq!(Base::of([99, 99, 99]), None);
@@ -39,10 +42,10 @@ fn the_scale_that_stands_out_most() {
     let (dear, usual) =
         (pane(&[(50_000, 1), (50_000, 2), (50_000, 3), (50_000, 4), (50_000, 5)]), pane(&[(40_000, 1), (40_000, 2)]));
     let panes = [(100, &usual), (130, &usual), (240, &dear), (270, &dear), (300, &usual)];
-    // 60 s: dear and usual; 2 min: two dear, one usual: 10 * 10000 / (8000 sqrt 12); 5 min: one more pane of usual ones
-    let found = surge(panes.into_iter(), 300, 30).unwrap();
-    assert_eq!((found.panes, found.lines.n, found.z), (4, 12, 3_608_439));
-    assert_eq!(surge(panes.into_iter(), 270, 30).unwrap().panes, 2, "what is newer than the end is left out");
+    // 30 s: usual; 60 s: dear and usual; 2 min: two dear, one usual: 10 * 10000 / (8000 sqrt 12); 5 min: one more pane of usual ones
+    let found = surge(panes.into_iter(), 300, PANE).unwrap();
+    assert_eq!((found.panes, found.lines.n, found.z), (2 * MINUTE, 12, 3_608_439));
+    assert_eq!(surge(panes.into_iter(), 270, PANE).unwrap().panes, MINUTE, "what is newer than the end is left out");
 }
 
 proptest! {
@@ -94,9 +97,9 @@ fn the_shop_speaks_or_its_categories_do() {
         parts.iter().for_each(|part| all.add(&part.panes[0].1));
         let may: Vec<&Part> = parts
             .iter()
-            .filter(|part| surge(part.panes.iter().map(|p| (p.0, &p.1)), 300, 30).is_some_and(|s| s.z > 2_000_000))
+            .filter(|part| surge(part.panes.iter().map(|p| (p.0, &p.1)), 300, PANE).is_some_and(|s| s.z > 2_000_000))
             .collect();
-        let (shop, alone) = speakers(&[(300, all)], &may, 300, 30, 4_250_000);
+        let (shop, alone) = speakers(&[(300, all)], &may, 300, PANE, 4_250_000);
         let holds = |surge: &Option<Surge>| surge.as_ref().is_some_and(|surge| surge.z >= 4_250_000);
         (holds(&shop), alone.iter().filter(|surge| holds(surge)).count())
     };
@@ -111,7 +114,7 @@ fn the_shop_speaks_or_its_categories_do() {
 
 #[test]
 fn a_surge_that_lasts_longer_than_a_short_scale_is_still_the_shops() {
-    // all amounts are one deviation up since four panes: the shop stands out most over 5 min, its categories over 2 min
+    // all amounts are one deviation up since two minutes: the shop stands out most over 5 min, its categories over 2 min
     let part = |from: u64| {
         let lines = |ln: i32| pane(&(from..from + 60).map(|c| (ln, c)).collect::<Vec<_>>());
         let panes = (1..=10).map(|i| (30 * i, lines(if i > 6 { 48_000 } else { 40_000 })));
@@ -125,7 +128,7 @@ fn a_surge_that_lasts_longer_than_a_short_scale_is_still_the_shops() {
             (parts[0].panes[i].0, all)
         })
         .collect();
-    let (whole, alone) = speakers(&shop, &parts.iter().collect::<Vec<_>>(), 300, 30, 4_250_000);
+    let (whole, alone) = speakers(&shop, &parts.iter().collect::<Vec<_>>(), 300, PANE, 4_250_000);
     assert!(whole.is_some_and(|whole| whole.z > 20_000_000));
     assert!(alone.iter().flatten().all(|surge| surge.z == 0), "{alone:?}");
 }

@@ -28,15 +28,17 @@ impl Naive {
     /// Learns rows at a slide.
     pub fn learn(&mut self, s: u32, rows: &[Row]) {
         let panes: BTreeSet<(u32, u32)> =
-            rows.iter().filter(|r| r.n != 0 && r.pane + 12 > s).map(|r| (r.category, r.pane)).collect();
+            rows.iter().filter(|r| r.n != 0 && r.pane + 6 * MINUTE > s).map(|r| (r.category, r.pane)).collect();
         for (c, pane) in panes {
             if self.bases.contains_key(&(c, pane)) {
                 continue;
             }
             let at = self.asked.entry(c).or_default();
             *at = (*at).max(pane);
-            let inside =
-                self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane + 10 <= *at && r.pane + 10 + DAY > *at);
+            let inside = self
+                .known
+                .iter()
+                .filter(|r| r.n != 0 && r.category == c && r.pane + 5 * MINUTE <= *at && r.pane + 5 * MINUTE + DAY > *at);
             let sums = inside.fold([0; 3], |sum, r| {
                 let (ln, n) = (i64::from(ln4_cents(i64::from(r.cents) * i64::from(r.units))), i64::from(r.n));
                 [sum[0] + n, sum[1] + n * ln, sum[2] + n * ln * ln]
@@ -44,7 +46,7 @@ impl Naive {
             self.bases.insert((c, pane), Base::of(sums));
         }
         self.known.extend(rows);
-        if s.is_multiple_of(10) && self.known.iter().any(|r| r.n != 0) {
+        if s.is_multiple_of(5 * MINUTE) && self.known.iter().any(|r| r.n != 0) {
             let mut priors: BTreeMap<u32, Prior> = BTreeMap::new();
             let products: BTreeSet<u32> = self.known.iter().map(|r| r.product).collect();
             for p in products {
@@ -67,7 +69,7 @@ impl Naive {
     }
 
     fn sold(&self, p: u32, end: u32) -> Sold {
-        let from = end.saturating_sub(DAY) / 10 * 10;
+        let from = end.saturating_sub(DAY) / (5 * MINUTE) * (5 * MINUTE);
         let mut sum = Sold::default();
         for r in self.known.iter().filter(|r| r.n != 0 && r.product == p && r.pane > from && r.pane <= end) {
             let units = i64::from(r.units);
@@ -100,7 +102,7 @@ impl Naive {
     }
 
     fn surge(&self, categories: &[u32], end: u32) -> Option<ticket::Surge> {
-        let panes: Vec<(u32, Lines)> = (end.saturating_sub(9)..=end)
+        let panes: Vec<(u32, Lines)> = ((end + 1).saturating_sub(ticket::LONGEST)..=end)
             .map(|pane| {
                 let mut all = Lines::default();
                 categories.iter().for_each(|c| all.add(&self.lines(*c, pane)));
@@ -112,8 +114,9 @@ impl Naive {
 
     /// Lines of the hour that ended 5 min before; those against a baseline only when the whole shop is asked.
     fn hour(&self, c: Option<u32>, end: u32) -> i64 {
-        let before = end.saturating_sub(10);
-        let counts = |r: &&Row| r.n != 0 && r.pane <= before && r.pane + 120 > before && c.is_none_or(|c| r.category == c);
+        let before = end.saturating_sub(5 * MINUTE);
+        let counts =
+            |r: &&Row| r.n != 0 && r.pane <= before && r.pane + 60 * MINUTE > before && c.is_none_or(|c| r.category == c);
         let based = |r: &&Row| c.is_some() || self.bases.get(&(r.category, r.pane)).is_some_and(Option::is_some);
         self.known.iter().filter(counts).filter(based).map(|r| i64::from(r.n)).sum()
     }
@@ -178,8 +181,10 @@ impl Naive {
     }
 
     fn price(&self, p: u32, end: u32) -> Option<Found> {
+        // sales of the same half minute do not vouch for each other
+        let first = (end + 1).saturating_sub(HALF);
         let prices = self.prices(p);
-        let before: Vec<(u32, i32)> = prices.iter().filter(|x| x.0 < end).copied().collect();
+        let before: Vec<(u32, i32)> = prices.iter().filter(|x| x.0 < first).copied().collect();
         let oldest = before.get(OWN as usize - 1).or(before.last()).map_or(0, |x| x.0);
         let mut own: Vec<(i32, u32)> = before.iter().filter(|x| x.0 >= oldest).map(|x| (x.1, 1)).collect();
         own.sort_unstable();
@@ -207,7 +212,7 @@ impl Naive {
                 price_anomaly::Far { ln: *ln, times, distance, near, usual, support: own.len() as u32 }
             } else {
                 let mut all = price_anomaly::CategoryPrices::default();
-                let of_category = self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane < end);
+                let of_category = self.known.iter().filter(|r| r.n != 0 && r.category == c && r.pane < first);
                 of_category.for_each(|r| all.add(1, r.pane, ln4(r.cents), r.n.into()));
                 let Some(far) = all.usual(u32::MAX).map(|usual| usual.outside(*ln)) else { continue };
                 price_anomaly::Far { times, ..far }
@@ -233,7 +238,7 @@ impl Naive {
         let gone: i64 = later.map(|r| i64::from(r.units * r.n)).sum();
         let asked = Asked { stock: (i64::from(-newest.1) - gone).max(0), sold: self.sold(p, end) };
         let first = self.known.iter().filter(|r| r.n != 0 && r.learned <= *at).map(|r| r.pane).min()?;
-        let hours = f64::from((end.saturating_sub(first)).min(DAY)) / 120.0;
+        let hours = f64::from((end.saturating_sub(first)).min(DAY)) / f64::from(60 * MINUTE);
         assert!(*at <= s);
         let forecast = Forecast::new(&asked, priors.get(&c)?, hours, 1.0)?;
         stock_depletion::found(&forecast, end - 1, self.plan.signals.spec.stockout_probability, 1.0)

@@ -70,7 +70,7 @@ impl Naive {
         place(self.plan.detect.spec.zone, i64::from(pane) * step - step / 2)
     }
 
-    /// Up to `pane`, in order: expectations, and what is final two panes before.
+    /// Up to `pane`, in order: expectations, and what is final by then.
     pub fn pass(&mut self, last: u32) {
         while self.next <= last {
             let pane = self.next;
@@ -84,7 +84,7 @@ impl Naive {
                 of.settle(old, at_old);
                 of.expect(pane, at);
             }
-            self.freeze(pane - 2);
+            self.freeze(pane + 1 - OPEN);
             self.sample(old);
         }
     }
@@ -158,7 +158,7 @@ impl Naive {
                 self.over.get_mut(&key).unwrap().insert(pane);
             }
             let of = self.sellers.get_mut(&key).unwrap();
-            of.pass(pane, verdict, pane + 3 - GAP);
+            of.pass(pane, verdict, pane + OPEN - GAP);
         }
     }
 
@@ -285,7 +285,7 @@ impl Of {
                 self.season.insert(pane, season);
                 self.mean.insert(pane, fixed(float(season) * (float(taken) / float(usual)).max(0.0)));
             }
-            None if n >= 60 => {
+            None if n >= i64::from(30 * MINUTE) => {
                 let taken: i64 = self.taken.range(from..=to).map(|(_, taken)| taken).sum();
                 self.mean.insert(pane, (taken / n).max(0));
             }
