@@ -141,7 +141,7 @@ pub struct Batch {
     /// The names of the rows, by which they are sorted: apart from the lines, so that they lie close together.
     names: Vec<u8>,
     /// Parts of `text` that the certificate leaves out, in order.
-    cuts: Vec<(u32, u32)>,
+    cuts: Vec<(usize, usize)>,
     /// Rows of `windows` as values.
     pub windows: Vec<WindowRow>,
 }
@@ -151,8 +151,9 @@ pub struct Batch {
 pub struct RowAt {
     end: u32,
     offset: u64,
-    name: (u32, u32),
-    line: (u32, u32),
+    /// Places in 64 bits: one tick of a fast replay may have more than 4 GiB of rows.
+    name: (usize, usize),
+    line: (usize, usize),
 }
 
 impl Batch {
@@ -168,10 +169,10 @@ impl Batch {
 
     /// The same with a place of any bytes.
     pub fn row_named(&mut self, (end, offset): (u32, u64), name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
-        let (name_at, line_at) = (self.names.len() as u32, self.text.len() as u32);
+        let (name_at, line_at) = (self.names.len(), self.text.len());
         self.names.extend_from_slice(name);
         write(&mut self.text);
-        let (name, line) = ((name_at, self.names.len() as u32), (line_at, self.text.len() as u32));
+        let (name, line) = ((name_at, self.names.len()), (line_at, self.text.len()));
         self.rows.push(RowAt { end, offset, name, line });
     }
 
@@ -179,7 +180,7 @@ impl Batch {
     pub fn row_with_cuts<const N: usize>(&mut self, place: (u32, u64), name: &str, write: impl FnOnce(&mut Vec<u8>) -> [Cut; N]) {
         let mut cuts = [(0, 0); N];
         self.row(place, name, |text| cuts = write(text));
-        self.cuts.extend(cuts.map(|(from, to)| (from as u32, to as u32)));
+        self.cuts.extend(cuts);
     }
 
     /// Makes room for so many bytes of rows.
@@ -213,12 +214,12 @@ impl Batch {
         (whole && self.rows.windows(2).all(follows)).then(|| std::mem::take(&mut self.text))
     }
 
-    fn part(&self, (from, to): (u32, u32)) -> &[u8] {
-        &self.text[from as usize..to as usize]
+    fn part(&self, (from, to): (usize, usize)) -> &[u8] {
+        &self.text[from..to]
     }
 
     fn place(&self, row: &RowAt) -> (u32, u64, &[u8]) {
-        (row.end, row.offset, &self.names[row.name.0 as usize..row.name.1 as usize])
+        (row.end, row.offset, &self.names[row.name.0..row.name.1])
     }
 
     fn line(&self, row: &RowAt) -> &[u8] {
